@@ -1,0 +1,1 @@
+//! The device's REST API: types, routes and OpenAPI document

@@ -1,0 +1,3 @@
+//! Comparisons with peers: each prints a ratio
+
+fn main() {}

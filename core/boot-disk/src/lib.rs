@@ -1,0 +1,1 @@
+//! Decides which disk the firmware booted from

@@ -1,0 +1,1 @@
+//! Decides what protects a device, what is missing and what to do about it

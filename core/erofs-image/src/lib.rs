@@ -1,0 +1,1 @@
+//! Lays out and reads uncompressed EROFS images

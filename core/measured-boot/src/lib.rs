@@ -1,0 +1,1 @@
+//! Predicts the PCR values that a boot will measure

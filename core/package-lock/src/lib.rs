@@ -1,0 +1,1 @@
+//! The lockfile, and the Debian archive metadata it is made from

@@ -1,0 +1,1 @@
+//! The recipe language: parsing, layering, validation and its JSON schema

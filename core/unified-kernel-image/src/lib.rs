@@ -1,0 +1,1 @@
+//! Assembles and reads unified kernel images (PE files made from systemd-stub)

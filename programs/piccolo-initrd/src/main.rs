@@ -1,0 +1,3 @@
+//! What the initrd must decide before the root is mounted
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The operator's tool: build, run, inspect
+
+fn main() {}

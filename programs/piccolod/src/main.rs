@@ -1,0 +1,3 @@
+//! The device's daemon
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Content-addressed store of build outputs on disk

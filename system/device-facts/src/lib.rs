@@ -1,0 +1,1 @@
+//! Reads what the running device is from /proc, /sys, EFI variables and os-release

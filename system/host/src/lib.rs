@@ -1,0 +1,1 @@
+//! Runs external programs: the only place that does

@@ -1,0 +1,1 @@
+//! Reads and writes disk images, partitions and their parts as files

@@ -1,0 +1,1 @@
+//! Resolves, fetches and installs Debian packages

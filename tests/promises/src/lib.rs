@@ -1,0 +1,1 @@
+//! One VM test file per promise of the product

@@ -1,0 +1,1 @@
+//! Boots images in virtual machines and looks inside

@@ -1,0 +1,3 @@
+//! Developer chores: demo, test, check, bench
+
+fn main() {}
