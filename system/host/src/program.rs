@@ -1,0 +1,82 @@
+//! Every program the product may run.
+
+/// An external program, found through `PATH` unless its path is fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Program {
+    /// apt's package manager front end: resolves packages.
+    AptGet,
+    /// apt's query tool: shows what was resolved.
+    AptCache,
+    /// apt's configuration query.
+    AptConfig,
+    /// apt's downloader, with apt's proxies, mirrors and TLS.
+    AptHelper,
+    /// Makes index files for a directory of packages.
+    DpkgScanpackages,
+    /// dpkg's front end for package files.
+    DpkgDeb,
+    /// dpkg itself.
+    Dpkg,
+    /// Checks OpenPGP signatures.
+    Gpgv,
+    /// Installs a Debian tree into a directory or archive without root.
+    Mmdebstrap,
+    /// Runs a program in new namespaces (util-linux).
+    Unshare,
+    /// Runs a program with another root directory (coreutils).
+    Chroot,
+    /// GNU tar.
+    Tar,
+    /// The virtual machine monitor for x86-64.
+    QemuSystemX86,
+    /// Makes and converts virtual disks.
+    QemuImg,
+    /// The software TPM.
+    Swtpm,
+    /// Prepares the software TPM's state.
+    SwtpmSetup,
+}
+
+impl Program {
+    /// The name or path by which it is started.
+    #[must_use]
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::AptGet => "apt-get",
+            Self::AptCache => "apt-cache",
+            Self::AptConfig => "apt-config",
+            Self::AptHelper => "/usr/lib/apt/apt-helper",
+            Self::DpkgScanpackages => "dpkg-scanpackages",
+            Self::DpkgDeb => "dpkg-deb",
+            Self::Dpkg => "dpkg",
+            Self::Gpgv => "gpgv",
+            Self::Mmdebstrap => "mmdebstrap",
+            Self::Unshare => "unshare",
+            Self::Chroot => "chroot",
+            Self::Tar => "tar",
+            Self::QemuSystemX86 => "qemu-system-x86_64",
+            Self::QemuImg => "qemu-img",
+            Self::Swtpm => "swtpm",
+            Self::SwtpmSetup => "swtpm_setup",
+        }
+    }
+
+    /// The Debian package that brings it.
+    #[must_use]
+    pub fn debian_package(self) -> &'static str {
+        match self {
+            Self::AptGet | Self::AptCache | Self::AptConfig | Self::AptHelper => "apt",
+            Self::DpkgScanpackages => "dpkg-dev",
+            Self::DpkgDeb | Self::Dpkg => "dpkg",
+            Self::Gpgv => "gpgv",
+            Self::Mmdebstrap => "mmdebstrap",
+            Self::Unshare => "util-linux",
+            Self::Chroot => "coreutils",
+            Self::Tar => "tar",
+            Self::QemuSystemX86 => "qemu-system-x86",
+            Self::QemuImg => "qemu-utils",
+            Self::Swtpm => "swtpm",
+            Self::SwtpmSetup => "swtpm-tools",
+        }
+    }
+}
