@@ -2,6 +2,7 @@
 
 use crate::device_path::Node;
 use crate::hardware::{Agreement, Attachment, compare};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A disk of the machine as far as the decision needs it.
@@ -85,11 +86,46 @@ pub fn choose<'a>(disks: &'a [Disk], source: &BootSource) -> Result<&'a Disk, Ch
     }
 }
 
+/// How long the set of disks must have stayed the same before a choice that another disk could still overturn is made.
+pub const QUIET_PERIOD: Duration = Duration::from_secs(1);
+
+/// What to do now, while disks are still appearing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// This is the disk; no disk that appears later can change that.
+    Chosen(&'a Disk),
+    /// Look again when a disk appears or the quiet period is over.
+    Wait(ChoiceError),
+    /// Waiting will not help.
+    Refused(ChoiceError),
+}
+
+/// Decides while disks are appearing. `unchanged_for` is how long the set of disks has been the same.
+#[must_use]
+pub fn decide<'a>(disks: &'a [Disk], source: &BootSource, unchanged_for: Duration) -> Decision<'a> {
+    match choose(disks, source) {
+        // A copy may still appear; only the place that the firmware names is beyond doubt.
+        Ok(disk)
+            if unchanged_for >= QUIET_PERIOD || compare(&disk.attachment, &source.device_path) == Agreement::Same =>
+        {
+            Decision::Chosen(disk)
+        }
+        Ok(_) => Decision::Wait(ChoiceError::NotFound {
+            partition: source.loader_partition.unwrap_or_default(),
+            seen: Vec::new(),
+        }),
+        Err(ChoiceError::LoaderSilent) => Decision::Refused(ChoiceError::LoaderSilent),
+        Err(error @ ChoiceError::Ambiguous { .. }) if unchanged_for >= QUIET_PERIOD => Decision::Refused(error),
+        Err(error) => Decision::Wait(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BootSource, ChoiceError, Disk, choose};
+    use super::{BootSource, ChoiceError, Decision, Disk, QUIET_PERIOD, choose, decide};
     use crate::device_path::Node;
     use crate::hardware::Attachment;
+    use std::time::Duration;
     use uuid::Uuid;
 
     const ESP: Uuid = Uuid::from_u128(1);
@@ -134,5 +170,25 @@ mod tests {
             Err(ChoiceError::NotFound { partition: ESP, seen: vec!["vda".into()] })
         );
         assert_eq!(choose(&disks, &BootSource::default()), Err(ChoiceError::LoaderSilent));
+    }
+
+    #[test]
+    fn the_place_that_the_firmware_names_is_chosen_at_once() {
+        let disks = [disk("vda", 3, ESP)];
+        assert_eq!(decide(&disks, &source(Some(3)), Duration::ZERO), Decision::Chosen(&disks[0]));
+    }
+
+    #[test]
+    fn without_a_place_the_disks_must_have_settled() {
+        let disks = [disk("vda", 3, ESP)];
+        assert!(matches!(decide(&disks, &source(None), Duration::ZERO), Decision::Wait(_)));
+        assert_eq!(decide(&disks, &source(None), QUIET_PERIOD), Decision::Chosen(&disks[0]));
+    }
+
+    #[test]
+    fn copies_are_refused_only_once_the_disks_have_settled() {
+        let disks = [disk("vda", 3, ESP), disk("vdb", 4, ESP)];
+        assert!(matches!(decide(&disks, &source(None), Duration::ZERO), Decision::Wait(_)));
+        assert!(matches!(decide(&disks, &source(None), QUIET_PERIOD), Decision::Refused(_)));
     }
 }
