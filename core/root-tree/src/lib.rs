@@ -1,0 +1,1 @@
+//! From installed packages to the immutable root tree of a release

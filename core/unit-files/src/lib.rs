@@ -1,0 +1,4 @@
+//! Enables, disables and masks systemd units in a file tree, as `systemctl --root=` would, without running it.
+
+pub mod enablement;
+pub mod install;
