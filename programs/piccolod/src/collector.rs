@@ -1,0 +1,122 @@
+//! The owner of the state: reads the device's facts again and again and publishes what follows from them.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use device_api::health::Health;
+use device_api::system::{Identity, Vitals};
+use device_facts::{FactsError, FactsSource, Reading};
+use device_status::facts::{BootFacts, StateFacts};
+use device_status::health::health_checks;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use crate::published::{Documents, Published};
+use crate::stop::Stop;
+
+/// How often everything is read. It costs well under a millisecond, and a page that shows load feels alive.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Different problems that are logged in one run; whoever wants more of them reads the first ones first.
+const MAX_KNOWN_PROBLEMS: usize = 256;
+
+/// Reads facts, publishes documents.
+#[derive(Debug)]
+pub struct Collector {
+    reader: Reader,
+    published: watch::Sender<Published>,
+}
+
+/// What travels to the thread that reads.
+#[derive(Debug)]
+struct Reader {
+    source: FactsSource,
+    boot: BootFacts,
+    /// Problems that were logged: a broken file is broken every two seconds.
+    known_problems: BTreeSet<String>,
+}
+
+impl Collector {
+    /// Reads everything once, so that there is something to publish before the daemon says that it is ready.
+    ///
+    /// # Errors
+    /// Only when the reading thread died.
+    pub async fn start(source: FactsSource) -> anyhow::Result<(Self, watch::Receiver<Published>)> {
+        let (reader, documents) = spawn_blocking(|| {
+            let mut reader = Reader { boot: BootFacts::default(), source, known_problems: BTreeSet::new() };
+            // Firmware variables are read once: they cannot change before the next boot, and some firmware is slow to answer.
+            let boot = reader.source.boot();
+            reader.boot = reader.facts_of(boot);
+            let documents = reader.documents();
+            (reader, documents)
+        })
+        .await
+        .context("the thread that reads facts ended")?;
+        let (published, receiver) = watch::channel(Published::first(random_run(), documents, Instant::now()));
+        Ok((Self { reader, published }, receiver))
+    }
+
+    /// Publishes until the daemon stops.
+    pub async fn run(self, mut stop: Stop) {
+        let Self { mut reader, published } = self;
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.wait() => return,
+            }
+            // A file of /sys can take long where a disk or firmware hangs; requests are answered meanwhile.
+            let read = spawn_blocking(move || {
+                let documents = reader.documents();
+                (reader, documents)
+            });
+            let Ok((returned, documents)) = read.await else {
+                warn!("the thread that reads facts ended; the watchdog will restart the daemon");
+                return;
+            };
+            reader = returned;
+            published.send_modify(|published| published.update(documents, Instant::now()));
+        }
+    }
+}
+
+impl Reader {
+    fn documents(&mut self) -> Documents {
+        let state: StateFacts = self.facts_of(self.source.state());
+        let vitals = self.facts_of(self.source.vitals());
+        Documents {
+            identity: Identity::from_facts(env!("CARGO_PKG_VERSION"), &self.boot, &state),
+            health: Health::from_checks(&health_checks(&self.boot, &state, &vitals)),
+            vitals: Vitals::from(vitals),
+        }
+    }
+
+    /// The facts of a reading; problems not seen before are logged.
+    fn facts_of<T>(&mut self, reading: Reading<T>) -> T {
+        for problem in &reading.problems {
+            let message = chain(problem);
+            if self.known_problems.len() < MAX_KNOWN_PROBLEMS && !self.known_problems.contains(&message) {
+                warn!("{message}");
+                self.known_problems.insert(message);
+            }
+        }
+        reading.facts
+    }
+}
+
+fn chain(problem: &FactsError) -> String {
+    match std::error::Error::source(problem) {
+        Some(source) => format!("{problem}: {source}"),
+        None => problem.to_string(),
+    }
+}
+
+/// A number that no other run of the daemon has, good enough to tell runs apart.
+fn random_run() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
