@@ -5,6 +5,7 @@
 //! downstream of the package installation (EROFS, initrd, inspection) works on this value.
 
 pub mod content;
+pub mod export;
 pub mod import;
 pub mod path;
 pub mod tree;

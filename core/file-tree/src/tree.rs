@@ -325,6 +325,29 @@ impl FileTree {
         }
     }
 
+    /// Moves a name, and everything below it, to another place, making missing parents. What is there is replaced unless it is a
+    /// directory.
+    ///
+    /// # Errors
+    /// When `from` is missing, `to` lies below it or is a directory, or a parent of `to` is not a directory.
+    pub fn rename(&mut self, from: &TreePath, to: &TreePath) -> Result<(), TreeError> {
+        let id = self.lookup(from).ok_or_else(|| TreeError::NotFound { path: from.to_string() })?;
+        let conflict = |existing| TreeError::KindConflict { path: to.to_string(), existing, wanted: "renamed file" };
+        let (Some((parent, name)), false) = (to.split_last(), to.starts_with(from)) else {
+            return Err(conflict("directory"));
+        };
+        let name = name.to_vec();
+        let parent = self.make_directories(&parent)?;
+        if let Some(existing) = self.names(parent).get(&name)
+            && matches!(self.inode(*existing).kind, Kind::Directory(_))
+        {
+            return Err(conflict("directory"));
+        }
+        self.remove(from);
+        self.names_mut(parent).insert(name, id);
+        Ok(())
+    }
+
     /// Every name in the tree, the root first, each directory before what it holds, names in byte order. A file with several
     /// names comes once per name, with the same id.
     #[must_use]
