@@ -23,6 +23,7 @@ pub struct Invocation {
     directory: Option<PathBuf>,
     input: StandardInput,
     output: Option<File>,
+    ends_with_thread: bool,
 }
 
 /// What a successful run printed.
@@ -104,6 +105,7 @@ impl Invocation {
             directory: None,
             input: StandardInput::Nothing,
             output: None,
+            ends_with_thread: false,
         }
     }
 
@@ -156,6 +158,15 @@ impl Invocation {
         self
     }
 
+    /// Has the kernel end the program (SIGKILL) when the *thread* that starts it ends, even if our process is killed.
+    ///
+    /// The kernel watches the thread (`PR_SET_PDEATHSIG`), so start it from one that lives as long as the program should.
+    #[must_use]
+    pub fn ends_with_thread(mut self) -> Self {
+        self.ends_with_thread = true;
+        self
+    }
+
     /// The command as a person would type it.
     #[must_use]
     pub fn rendered(&self) -> String {
@@ -181,6 +192,13 @@ impl Invocation {
     /// When the program is missing or cannot be started.
     pub fn start(self) -> Result<RunningProgram, HostError> {
         let rendered = self.rendered();
+        if self.ends_with_thread && self.program.installed_at().is_none() {
+            // The wrapper would start and then say so only by its exit status.
+            return Err(HostError::NotInstalled {
+                command: self.program.command(),
+                package: self.program.debian_package(),
+            });
+        }
         let mut command = self.command();
         let output_elsewhere = self.output.is_some();
         command.stdin(match &self.input {
@@ -204,7 +222,13 @@ impl Invocation {
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that runs programs")]
     fn command(&self) -> Command {
-        let mut command = Command::new(self.program.command());
+        let mut command = if self.ends_with_thread {
+            let mut command = Command::new(Program::Setpriv.command());
+            command.args(["--pdeathsig", "KILL", "--", self.program.command()]);
+            command
+        } else {
+            Command::new(self.program.command())
+        };
         if self.clear_environment {
             command.env_clear();
             command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

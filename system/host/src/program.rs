@@ -1,5 +1,9 @@
 //! Every program the product may run.
 
+use std::env;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
 /// An external program, found through `PATH` unless its path is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
@@ -35,6 +39,8 @@ pub enum Program {
     Swtpm,
     /// Prepares the software TPM's state.
     SwtpmSetup,
+    /// Starts a program that the kernel ends when its parent ends (util-linux).
+    Setpriv,
 }
 
 impl Program {
@@ -58,6 +64,7 @@ impl Program {
             Self::QemuImg => "qemu-img",
             Self::Swtpm => "swtpm",
             Self::SwtpmSetup => "swtpm_setup",
+            Self::Setpriv => "setpriv",
         }
     }
 
@@ -70,7 +77,7 @@ impl Program {
             Self::DpkgDeb | Self::Dpkg => "dpkg",
             Self::Gpgv => "gpgv",
             Self::Mmdebstrap => "mmdebstrap",
-            Self::Unshare => "util-linux",
+            Self::Unshare | Self::Setpriv => "util-linux",
             Self::Chroot => "coreutils",
             Self::Tar => "tar",
             Self::QemuSystemX86 => "qemu-system-x86",
@@ -79,4 +86,19 @@ impl Program {
             Self::SwtpmSetup => "swtpm-tools",
         }
     }
+
+    /// Where it is installed, or nothing.
+    #[must_use]
+    pub fn installed_at(self) -> Option<PathBuf> {
+        let command = Path::new(self.command());
+        if command.is_absolute() {
+            return is_executable(command).then(|| command.to_owned());
+        }
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|directory| directory.join(command)).find(|candidate| is_executable(candidate))
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }

@@ -56,3 +56,13 @@ fn a_background_child_that_keeps_the_pipe_open_does_not_lose_the_exit_status() {
     let error = shell("sleep 100 & exit 7").run(&Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("exit status: 7"), "{error}");
 }
+
+#[test]
+fn a_program_bound_to_a_thread_ends_with_it() {
+    let mut running = thread::spawn(|| shell("sleep 100").ends_with_thread().start().unwrap()).join().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.ended().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it outlived the thread that started it");
+        thread::yield_now();
+    }
+}
