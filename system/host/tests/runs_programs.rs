@@ -4,6 +4,7 @@ use host::cancel::Cancel;
 use host::invocation::{HostError, Invocation};
 use host::program::Program;
 use host::running::StandardInput;
+use std::io::{Seek, SeekFrom};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,18 @@ fn a_background_child_that_keeps_the_pipe_open_does_not_lose_the_exit_status() {
 
 #[test]
 fn a_program_bound_to_a_thread_ends_with_it() {
-    let mut running = thread::spawn(|| shell("sleep 100").ends_with_thread().start().unwrap()).join().unwrap();
+    let mut log = tempfile::tempfile().unwrap();
+    let output = log.try_clone().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
+    let starter = thread::spawn(move || {
+        let running = shell("echo started; sleep 100").ends_with_thread().output_to(output).start().unwrap();
+        while log.seek(SeekFrom::End(0)).unwrap() == 0 {
+            assert!(Instant::now() < deadline, "it did not start");
+            thread::yield_now();
+        }
+        running
+    });
+    let mut running = starter.join().unwrap();
     while running.ended().unwrap().is_none() {
         assert!(Instant::now() < deadline, "it outlived the thread that started it");
         thread::yield_now();
