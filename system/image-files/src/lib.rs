@@ -1,1 +1,5 @@
 //! Reads and writes disk images, partitions and their parts as files
+
+pub mod disk;
+pub mod esp;
+pub mod sparse;
