@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use device_api::problem::ProblemKind;
+use device_pages::StatusPage;
 use tracing::error;
 
 use super::Rooms;
@@ -13,11 +14,14 @@ use crate::request::Accept;
 /// The page of the state published last; complete without scripts.
 pub async fn status(State(rooms): State<Rooms>, accept: Accept) -> Result<Response, Refusal> {
     accept.require("text/html")?;
-    let (system, health) = {
-        let published = rooms.published.borrow();
-        (published.system(), published.health.document.clone())
+    let latest = rooms.published.borrow().clone();
+    let page = StatusPage {
+        system: &latest.system(),
+        health: &latest.health.document,
+        identity_event: latest.event_id(latest.identity.sequence),
+        health_event: latest.event_id(latest.health.sequence),
     };
-    let page = device_pages::status_page(&system, &health).map_err(|problem| {
+    let page = page.to_html().map_err(|problem| {
         error!("the status page cannot be written: {problem}");
         Refusal::new(ProblemKind::Internal, "The status page could not be written. /api/v1/system has the same facts.")
     })?;
