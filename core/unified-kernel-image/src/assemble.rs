@@ -155,15 +155,17 @@ impl<'a> UnifiedKernelImage<'a> {
             (SectionName::Microcode, self.microcode),
             (SectionName::PcrSignature, self.pcr_signature),
         ];
+        let mut of_profiles = Vec::new();
+        for profile in &self.profiles {
+            of_profiles.extend(profile.sections()?);
+        }
         let mut sections = vec![Section { name: SectionName::Sbat, content: Cow::Owned(self.merged_sbat()?) }];
         for (name, content) in base {
             if let Some(content) = content.filter(|content| !content.is_empty()) {
                 sections.push(Section::borrowed(name, content));
             }
         }
-        for profile in &self.profiles {
-            sections.extend(profile.sections()?);
-        }
+        sections.extend(of_profiles);
         Ok(sections)
     }
 
@@ -188,8 +190,8 @@ impl<'a> UnifiedKernelImage<'a> {
     }
 
     fn merged_sbat(&self) -> Result<Vec<u8>, AssembleError> {
-        let stub = PeImage::parse(self.stub)?;
         let linux = self.linux_as_pe()?;
+        let stub = PeImage::parse(self.stub)?;
         let name = SectionName::Sbat.as_str();
         let of_stub = stub.section(name).map(|section| stub.content(section));
         let of_linux = linux.as_ref().and_then(|linux| Some(linux.content(linux.section(name)?)));

@@ -40,13 +40,15 @@ pub enum PeError {
         /// The count in the header.
         count: usize,
     },
-    /// Two sections share bytes of the file, or one lies in the headers.
-    #[error("section {name} of the PE image overlaps {other} in the file")]
+    /// Two sections share bytes, or one lies in the headers.
+    #[error("{name} overlaps {other} in {place}; the PE image was made to be misread")]
     Overlap {
         /// The later section.
         name: String,
         /// What it runs into.
         other: String,
+        /// Where: in the file, or in memory once loaded.
+        place: &'static str,
     },
     /// A section is longer in memory than in the file.
     #[error(
@@ -82,6 +84,11 @@ impl PeSection {
     /// Length of the content in bytes, without padding: the smaller of the length in memory and the length in the file.
     pub fn content_size(&self) -> u32 {
         self.virtual_size.min(self.file_size)
+    }
+
+    /// Bytes the section takes in memory: a `VirtualSize` of zero means the length in the file.
+    pub(crate) fn memory_size(&self) -> u64 {
+        u64::from(if self.virtual_size == 0 { self.file_size } else { self.virtual_size })
     }
 }
 
@@ -197,25 +204,33 @@ impl<'a> PeImage<'a> {
         u16_at(self.bytes, self.layout.optional + field, "the optional header")
     }
 
-    /// Overlapping sections have no use but to make one reader see other bytes than the next, or to be hashed a thousand times.
+    /// Overlapping sections have no use but to make one reader see other bytes than the next (the firmware loads by address, tools
+    /// read by offset), or to be hashed a thousand times.
     fn check_sections_are_disjoint(&self) -> Result<(), PeError> {
         let table_end = self.layout.section_table + self.sections.len().saturating_mul(SECTION_HEADER_SIZE);
-        let mut by_offset: Vec<&PeSection> = self.sections.iter().filter(|section| section.file_size > 0).collect();
-        by_offset.sort_by_key(|section| section.file_offset);
-        let mut end = table_end as u64;
-        let mut previous = "the headers";
-        for section in by_offset {
-            if u64::from(section.file_offset) < end {
-                return Err(PeError::Overlap { name: section.name.clone(), other: previous.to_owned() });
-            }
-            end = u64::from(section.file_offset) + u64::from(section.file_size);
-            previous = &section.name;
-        }
-        let certificates = self.certificate_table.as_ref();
-        if certificates.is_some_and(|table| (table.start as u64) < end) {
-            return Err(PeError::Overlap { name: "(certificate table)".to_owned(), other: previous.to_owned() });
-        }
-        Ok(())
+        let headers = ("the headers", 0, table_end as u64);
+        let in_memory = self.sections.iter().map(|section| {
+            let start = u64::from(section.virtual_address);
+            (section.name.as_str(), start, start + section.memory_size())
+        });
+        check_disjoint([headers].into_iter().chain(in_memory), "memory")?;
+        let in_file = self.sections.iter().map(|section| {
+            let start = u64::from(section.file_offset);
+            (section.name.as_str(), start, start + u64::from(section.file_size))
+        });
+        let certificates =
+            self.certificate_table.iter().map(|table| ("the certificate table", table.start as u64, table.end as u64));
+        check_disjoint([headers].into_iter().chain(in_file).chain(certificates), "the file")
+    }
+}
+
+/// Refuses ranges (name, start, end) that share bytes.
+fn check_disjoint<'n>(ranges: impl Iterator<Item = (&'n str, u64, u64)>, place: &'static str) -> Result<(), PeError> {
+    let mut ranges: Vec<_> = ranges.filter(|(_, start, end)| start < end).collect();
+    ranges.sort_by_key(|(_, start, _)| *start);
+    match ranges.windows(2).find(|pair| pair[1].1 < pair[0].2) {
+        Some(pair) => Err(PeError::Overlap { name: pair[1].0.to_owned(), other: pair[0].0.to_owned(), place }),
+        None => Ok(()),
     }
 }
 

@@ -11,8 +11,9 @@ use crate::section::{Section, SectionName};
 pub struct Profile<'a> {
     /// Short name for programs: lower-case ASCII letters, digits, `-`, `_` and `.`.
     pub id: &'a str,
-    /// What the boot menu shows.
-    pub title: &'a str,
+    /// What the boot menu shows in parentheses after the system's name. Without it, the first profile is shown by the name alone and
+    /// others by their id.
+    pub title: Option<&'a str>,
     /// Command line instead of the image's.
     pub command_line: Option<&'a str>,
     /// Initrd instead of the image's.
@@ -69,10 +70,14 @@ impl<'a> Profile<'a> {
         if self.id.is_empty() || self.id.len() > 64 || !self.id.bytes().all(is_plain) {
             return Err(ProfileError::Id { id: self.id.to_owned() });
         }
-        let is_unsafe = |char: char| char.is_control() || "\"'$`\\".contains(char);
-        if self.title.is_empty() || self.title.contains(is_unsafe) {
-            return Err(ProfileError::Title { id: self.id.to_owned(), title: self.title.to_owned() });
+        let mut text = format!("ID={}\n", self.id);
+        if let Some(title) = self.title {
+            let is_unsafe = |char: char| char.is_control() || "\"'$`\\".contains(char);
+            if title.trim().is_empty() || title.contains(is_unsafe) {
+                return Err(ProfileError::Title { id: self.id.to_owned(), title: title.to_owned() });
+            }
+            text.push_str(&format!("TITLE=\"{title}\"\n"));
         }
-        Ok(format!("ID={}\nTITLE=\"{}\"\n", self.id, self.title).into_bytes())
+        Ok(text.into_bytes())
     }
 }

@@ -61,7 +61,9 @@ impl ImageHead {
             return Err(AssembleError::UnsuitableStub("its sections are not aligned as the PE format asks"));
         }
         let size_of_headers = image.optional_u32(HeaderLayout::SIZE_OF_HEADERS)?;
-        let starts_in_headers = |section: &PeSection| section.file_size > 0 && section.file_offset < size_of_headers;
+        let starts_in_headers = |section: &PeSection| {
+            section.virtual_address < size_of_headers || section.file_size > 0 && section.file_offset < size_of_headers
+        };
         if size_of_headers as usize > stub.len()
             || image.sections().is_empty()
             || image.sections().iter().any(starts_in_headers)
@@ -198,7 +200,7 @@ impl ImageHead {
     fn memory_end(&self) -> u64 {
         self.sections
             .iter()
-            .map(|section| u64::from(section.virtual_address) + u64::from(section.virtual_size))
+            .map(|section| u64::from(section.virtual_address) + section.memory_size())
             .max()
             .unwrap_or(0)
     }

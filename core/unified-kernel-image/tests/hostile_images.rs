@@ -124,8 +124,17 @@ fn sections_that_share_bytes_are_refused() {
     stub[SECTION_TABLE + 60..SECTION_TABLE + 64].copy_from_slice(&text_offset);
     assert_eq!(
         PeImage::parse(&stub).err(),
-        Some(PeError::Overlap { name: ".sbat".to_owned(), other: ".text".to_owned() })
+        Some(PeError::Overlap { name: ".sbat".to_owned(), other: ".text".to_owned(), place: "the file" })
     );
+}
+
+#[test]
+fn sections_that_load_over_each_other_are_refused() {
+    let mut stub = small_stub(8);
+    let text_address = stub[SECTION_TABLE + 12..SECTION_TABLE + 16].to_vec();
+    stub[SECTION_TABLE + 52..SECTION_TABLE + 56].copy_from_slice(&text_address);
+    let error = PeImage::parse(&stub).err();
+    assert!(matches!(error, Some(PeError::Overlap { place: "memory", .. })), "{error:?}");
 }
 
 #[test]

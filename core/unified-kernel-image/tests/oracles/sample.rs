@@ -53,11 +53,10 @@ impl Sample {
 
     /// An image with a default profile that changes nothing and one for live media.
     pub fn image_with_profiles(&self) -> UnifiedKernelImage<'_> {
-        let normal =
-            Profile { id: "normal", title: "Piccolo OS", command_line: None, initrd: None, pcr_signature: None };
+        let normal = Profile { id: "normal", title: None, command_line: None, initrd: None, pcr_signature: None };
         let live = Profile {
             id: "live",
-            title: "Piccolo OS (live, changes nothing)",
+            title: Some("Live, changes nothing"),
             command_line: Some(LIVE_COMMAND_LINE),
             ..normal.clone()
         };

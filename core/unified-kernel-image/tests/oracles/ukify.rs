@@ -1,7 +1,7 @@
 //! ukify(1) of systemd 257.
 
 use serde_json::Value;
-use unified_kernel_image::PeImage;
+use unified_kernel_image::{PeImage, UnifiedKernelImage};
 
 use crate::sample::{
     COMMAND_LINE, LIVE_COMMAND_LINE, OS_RELEASE, PUBLIC_KEY, SBAT_LINE, SIGNATURE, STUB, Sample, UNAME,
@@ -36,7 +36,24 @@ fn ukify_build_makes_the_same_bytes_from_the_same_parts_but_for_the_checksum() {
     let sample = Sample::new(&tree, 3_000_001);
     let ours = sample.image().assemble().unwrap().to_vec();
     let signature = format!("--section=.pcrsig:@{}", tree.put("pcrsig", SIGNATURE.as_bytes()));
-    build(&tree, &sample, &["--output=image.efi", &signature]);
+    build(&tree, &sample, &[SBAT_LINE], &["--output=image.efi", &signature]);
+    assert_same_but_for_the_checksum(&ours, &tree.get("image.efi"));
+}
+
+#[test]
+fn ukify_build_merges_the_sbat_lines_and_the_nx_flag_of_a_kernel_the_same_way() {
+    let tree = ToolsTree::from_environment();
+    // systemd-boot is a PE image with SBAT lines, as a kernel is; without NX_COMPAT it resembles an old one.
+    let mut kernel = tree.read("usr/lib/systemd/boot/efi/systemd-bootx64.efi");
+    let dll_characteristics = 0x40 + 24 + 70;
+    assert_eq!(kernel[dll_characteristics + 1] & 1, 1);
+    kernel[dll_characteristics + 1] = 0;
+    let sample = Sample { linux: kernel, ..Sample::new(&tree, 1000) };
+    // With a line of our own, ukify finds that they do not fit the 512 bytes the stub has; we make room.
+    let image = UnifiedKernelImage { pcr_signature: None, sbat: Vec::new(), ..sample.image() };
+    let ours = image.assemble().unwrap().to_vec();
+    assert_eq!(ours[dll_characteristics + 1] & 1, 0);
+    build(&tree, &sample, &[], &["--output=image.efi"]);
     assert_same_but_for_the_checksum(&ours, &tree.get("image.efi"));
 }
 
@@ -52,23 +69,22 @@ fn ukify_build_makes_the_same_bytes_with_profiles_but_for_the_checksum() {
         .filter(|section| section.name == ".profile")
         .map(|section| read.content(section))
         .collect();
-    assert_eq!(texts[0], b"ID=normal\nTITLE=\"Piccolo OS\"\n");
+    assert_eq!(texts, [b"ID=normal\n".as_slice(), b"ID=live\nTITLE=\"Live, changes nothing\"\n"]);
     let normal = format!("--profile=@{}", tree.put("normal", texts[0]));
     let live = format!("--profile=@{}", tree.put("live", texts[1]));
     let live_command_line = format!("--cmdline=@{}", tree.put("live-cmdline", LIVE_COMMAND_LINE.as_bytes()));
 
     tree.run("ukify", &["build", &live, &live_command_line, "--output=live.efi"]);
-    build(&tree, &sample, &["--output=image.efi", &normal, "--join-profile=live.efi"]);
+    build(&tree, &sample, &[SBAT_LINE], &["--output=image.efi", &normal, "--join-profile=live.efi"]);
     assert_same_but_for_the_checksum(&ours, &tree.get("image.efi"));
 }
 
 /// Has ukify build from the parts of the sample.
-fn build(tree: &ToolsTree, sample: &Sample, more: &[&str]) {
+fn build(tree: &ToolsTree, sample: &Sample, sbat_lines: &[&str], more: &[&str]) {
     // ukify replaces its own UKI line by the lines it is given; we add to it.
-    let sbat = format!(
-        "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
-         uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image/\n{SBAT_LINE}\n"
-    );
+    let uki_lines = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
+         uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image/";
+    let sbat = [&[uki_lines], sbat_lines].concat().join("\n");
     let arguments = [
         format!("--stub=/{STUB}"),
         format!("--linux={}", tree.put("linux", &sample.linux)),
