@@ -77,6 +77,9 @@ pub enum EspError {
         /// Why.
         source: hadris_fat::Error,
     },
+    /// The target cannot be read from its start.
+    #[error("the place for the EFI system partition cannot be read from its start")]
+    Rewind(#[source] io::Error),
     /// A file or directory could not be written.
     #[error("{path} could not be written into the EFI system partition")]
     Write {
@@ -139,9 +142,23 @@ fn format<'t, T: Read + Write + Seek>(target: &'t mut T, image: &EspImage<'_>) -
     let options = FatFormatOptions::new(image.size)
         .fat_type(FatTypeSelection::Fat32)
         .sector_size(sector_size)
+        .sectors_per_cluster(sectors_per_cluster(image))
         .volume_id(image.volume_id);
     let volume = FatVolumeFormatter::format(target, options).map_err(|source| format_error(image, source))?;
-    Ok(volume.into_inner())
+    let target = volume.into_inner();
+    target.rewind().map_err(EspError::Rewind)?;
+    Ok(target)
+}
+
+/// Clusters of 4096 bytes, smaller in a small partition: FAT32 is told from FAT16 by having at least 65525 of them.
+fn sectors_per_cluster(image: &EspImage<'_>) -> u8 {
+    const LEAST_CLUSTERS: u64 = 65_525 + 1024;
+    let sector = image.sector_size.bytes();
+    let fitting = [8_u8, 4, 2].into_iter().find(|sectors| {
+        let cluster = u64::from(*sectors) * sector;
+        cluster <= 4096 && image.size / cluster >= LEAST_CLUSTERS
+    });
+    fitting.unwrap_or(1)
 }
 
 fn format_error(image: &EspImage<'_>, source: hadris_fat::Error) -> EspError {

@@ -1,7 +1,7 @@
 //! Reading an EFI system partition that nobody vouches for
 
 use std::collections::VecDeque;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 
 use hadris_fat::{DirectoryEntry, FatVolume, FatVolumeReadExt};
 use thiserror::Error;
@@ -27,6 +27,9 @@ pub enum EspReadError {
     /// It holds no FAT file system, or a damaged one.
     #[error("the EFI system partition has no readable FAT file system")]
     Volume(#[source] hadris_fat::Error),
+    /// It cannot be read at all.
+    #[error("the EFI system partition cannot be read from its start")]
+    Rewind(#[source] io::Error),
     /// A directory or file is damaged, or not there.
     #[error("{path:?} in the EFI system partition could not be read")]
     Entry {
@@ -55,6 +58,7 @@ pub enum EspReadError {
 /// # Errors
 /// When the file system is damaged or larger than an ESP can sensibly be.
 pub fn list<S: Read + Seek>(source: &mut S) -> Result<Vec<EspEntry>, EspReadError> {
+    source.rewind().map_err(EspReadError::Rewind)?;
     let volume = FatVolume::open(source).map_err(EspReadError::Volume)?;
     let mut found = Vec::new();
     let mut waiting = VecDeque::from([(String::new(), 0, volume.root_dir())]);
@@ -90,6 +94,7 @@ pub fn list<S: Read + Seek>(source: &mut S) -> Result<Vec<EspEntry>, EspReadErro
 /// # Errors
 /// When there is no such file, it is larger, or the file system is damaged.
 pub fn read_file<S: Read + Seek>(source: &mut S, path: &str, limit: u64) -> Result<Vec<u8>, EspReadError> {
+    source.rewind().map_err(EspReadError::Rewind)?;
     let volume = FatVolume::open(source).map_err(EspReadError::Volume)?;
     let fault = |source| EspReadError::Entry { path: path.to_owned(), source };
     let entry = volume.open_path(path).map_err(fault)?;
