@@ -165,7 +165,11 @@ fn free(database: &Database, wanted: Option<u32>, name: &str) -> Result<u32, Use
         .ok_or_else(|| UsersError::Exhausted { name: name.to_owned() })
 }
 
-fn load(tree: &FileTree, blobs: &dyn ReadBlob) -> Result<Database, UsersError> {
+/// Reads the user database of a tree; missing files count as empty.
+///
+/// # Errors
+/// When a file is there and cannot be read.
+pub fn load(tree: &FileTree, blobs: &dyn ReadBlob) -> Result<Database, UsersError> {
     let lines = |path: &str| -> Result<Vec<String>, UsersError> {
         let text = read(tree, blobs, &TreePath::parse(path)?)?.unwrap_or_default();
         Ok(text.lines().map(str::to_owned).collect())
