@@ -50,10 +50,10 @@ impl PartitionSizes {
     /// A size is zero, not a multiple of 1 MiB or absurdly large.
     pub fn check(&self) -> Result<(), PlanError> {
         let sizes = [
-            ("sizes.esp", self.esp, ALIGNMENT),
-            ("sizes.root", self.root, ALIGNMENT),
-            ("sizes.verity", self.verity.unwrap_or(ALIGNMENT), ALIGNMENT),
-            ("sizes.var-minimum", self.var_minimum, 1),
+            ("image.sizes.esp", self.esp, ALIGNMENT),
+            ("image.sizes.root", self.root, ALIGNMENT),
+            ("image.sizes.verity", self.verity.unwrap_or(ALIGNMENT), ALIGNMENT),
+            ("image.sizes.var_minimum", self.var_minimum, 1),
         ];
         for (setting, bytes, alignment) in sizes {
             if bytes == 0 || bytes > MAX_PARTITION_BYTES || bytes % alignment != 0 {
@@ -201,10 +201,10 @@ impl DiskPlan {
             return Ok(());
         }
         let setting = match role {
-            PartitionRole::Esp => "sizes.esp",
-            PartitionRole::Root(_) => "sizes.root",
-            PartitionRole::Verity(_) => "sizes.verity",
-            PartitionRole::Var => "sizes.var-minimum",
+            PartitionRole::Esp => "image.sizes.esp",
+            PartitionRole::Root(_) => "image.sizes.root",
+            PartitionRole::Verity(_) => "image.sizes.verity",
+            PartitionRole::Var => "image.sizes.var_minimum",
         };
         Err(PlanError::ContentTooLarge { role, setting, content, partition })
     }
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(
             plan.check_fits(role, 3 * GIB + 1).unwrap_err().to_string(),
             "the content of partition root-a is 3073 MiB but the partition has only 3072 MiB; \
-             raise sizes.root in the recipe to at least 3073 MiB"
+             raise image.sizes.root in the recipe to at least 3073 MiB"
         );
     }
 
@@ -332,7 +332,10 @@ mod tests {
     fn refuses_sizes_that_are_not_whole_mebibytes() {
         for esp in [0, ALIGNMENT + 512, u64::MAX] {
             let sizes = PartitionSizes { esp, ..PartitionSizes::default() };
-            assert_eq!(plan_shipped_disk(&disk(&sizes)), Err(PlanError::Size { setting: "sizes.esp", bytes: esp }));
+            assert_eq!(
+                plan_shipped_disk(&disk(&sizes)),
+                Err(PlanError::Size { setting: "image.sizes.esp", bytes: esp })
+            );
         }
     }
 

@@ -52,7 +52,9 @@ pub enum EspError {
     #[error("{0:?} is not a path for the EFI system partition; write it like EFI/BOOT/BOOTX64.EFI")]
     Path(String),
     /// What goes in is larger than the partition.
-    #[error("{content} bytes do not fit into an EFI system partition of {size} bytes; raise sizes.esp in the recipe")]
+    #[error(
+        "{content} bytes do not fit into an EFI system partition of {size} bytes; raise image.sizes.esp in the recipe"
+    )]
     Full {
         /// Bytes of all files.
         content: u64,

@@ -41,6 +41,16 @@ pub enum EspReadError {
     /// Its directories hold more than a sane ESP does, or contain each other.
     #[error("the EFI system partition has more than 4096 entries or directories deeper than 8")]
     TooMany,
+    /// The file's clusters do not hold what its directory entry says.
+    #[error("{path:?} in the EFI system partition is damaged: {found} bytes of {size} could be read")]
+    WrongLength {
+        /// The file.
+        path: String,
+        /// Its size in bytes, as its directory entry says.
+        size: u64,
+        /// The bytes that are there.
+        found: u64,
+    },
     /// The file is larger than the caller wants.
     #[error("{path:?} in the EFI system partition has {size} bytes, more than the {limit} that are read")]
     TooLarge {
@@ -112,6 +122,8 @@ pub fn read_file<S: Read + Seek>(source: &mut S, path: &str, limit: u64) -> Resu
             length => bytes.extend_from_slice(&chunk[..length.min(chunk.len())]),
         }
     }
-    bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    if bytes.len() as u64 != size {
+        return Err(EspReadError::WrongLength { path: path.to_owned(), size, found: bytes.len() as u64 });
+    }
     Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! Disk images as sfdisk and sgdisk see them
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -7,10 +8,13 @@ use std::sync::atomic::AtomicBool;
 
 use disk_layout::gpt::SectorSize;
 use disk_layout::partition_type::Architecture;
-use disk_layout::plan::{DiskPlan, PartitionSizes, ShippedDisk, derived_guid, plan_shipped_disk};
+use disk_layout::plan::{
+    DiskPlan, PartitionSizes, ShippedDisk, derived_guid, derived_volume_id, plan_shipped_disk, verity_bytes,
+};
 use disk_layout::root_hash::RootHash;
 use disk_layout::slot::{PartitionRole, SlotName};
 use image_files::disk::{Durability, ExistingDisk, NewDisk};
+use image_files::esp::{self, EspImage, EspNode};
 use image_files::sparse::Watch;
 use serde_json::Value;
 
@@ -99,7 +103,7 @@ fn partitions_hold_what_was_put_into_them_and_nothing_leaks() {
     assert_eq!(
         refused.to_string(),
         "the content of partition verity-a is 3 MiB but the partition has only 1 MiB; \
-         raise sizes.verity in the recipe to at least 3 MiB"
+         raise image.sizes.verity in the recipe to at least 3 MiB"
     );
     assert!(!image.exists(), "the image appears only when it is whole");
     disk.finish(&root_hash(), Durability::Synced).unwrap();
@@ -118,6 +122,49 @@ fn partitions_hold_what_was_put_into_them_and_nothing_leaks() {
     assert!(opened.window_of_role(PartitionRole::Var).is_none());
     let left: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "no temporary files stay: {left:?}");
+}
+
+#[test]
+fn an_esp_is_made_in_place_and_read_from_the_finished_image() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("piccolo.raw");
+    let sizes = PartitionSizes { esp: 300 * MIB, root: MIB, verity: Some(MIB), var_minimum: MIB };
+    let disk = NewDisk::create(&image, plan(&sizes)).unwrap();
+    let mut esp = disk.window(PartitionRole::Esp).unwrap();
+    let nodes = BTreeMap::from([("EFI/Linux/piccolo_1.0.0+3-0.efi".to_owned(), EspNode::Bytes(vec![8; 70_000]))]);
+    let contents = EspImage {
+        size: esp.length(),
+        sector_size: SectorSize::Bytes512,
+        volume_id: derived_volume_id(&[42; 32]),
+        timestamp: 0,
+        nodes: &nodes,
+    };
+    let mut watch = Watch { progress: &mut |_, _| {}, cancelled: &AtomicBool::new(false) };
+    esp::make(&mut esp, &contents, &mut watch).unwrap();
+    disk.finish(&root_hash(), Durability::Cached).unwrap();
+
+    assert!(fs::metadata(&image).unwrap().blocks() * 512 < 4 * MIB);
+    let mut window = ExistingDisk::open(&image, None).unwrap().window_of_role(PartitionRole::Esp).unwrap();
+    let listed: Vec<_> = esp::list(&mut window).unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(listed, ["EFI", "EFI/Linux", "EFI/Linux/piccolo_1.0.0+3-0.efi"]);
+    assert_eq!(esp::read_file(&mut window, &listed[2], MIB).unwrap(), vec![8; 70_000]);
+    // mtools finds the file system where the table says it is.
+    let place = format!("{}@@1M", image.display());
+    let listed = oracle::run("mtools", "mdir", ["-b", "-i", &place, "::EFI/Linux"]);
+    assert_eq!(listed.trim(), "::/EFI/Linux/piccolo_1.0.0+3-0.efi");
+}
+
+#[test]
+fn automatic_verity_partitions_are_as_large_as_veritysetup_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let [data, hash] = ["data", "hash"].map(|name| directory.path().join(name));
+    for blocks in [2, 128, 129, 128 * 128, 128 * 128 + 1] {
+        fs::File::create(&data).unwrap().set_len(blocks * 4096).unwrap();
+        let arguments = ["format".as_ref(), data.as_os_str(), hash.as_os_str()];
+        let _ = fs::remove_file(&hash);
+        oracle::run("cryptsetup-bin", "veritysetup", arguments);
+        assert_eq!(fs::metadata(&hash).unwrap().len(), verity_bytes(blocks * 4096), "{blocks} blocks");
+    }
 }
 
 #[test]

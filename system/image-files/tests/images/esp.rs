@@ -114,7 +114,7 @@ fn content_that_does_not_fit_says_what_to_raise() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{bytes} bytes do not fit into an EFI system partition of 41943040 bytes; raise sizes.esp in the recipe"
+                "{bytes} bytes do not fit into an EFI system partition of 41943040 bytes; raise image.sizes.esp in the recipe"
             )
         );
     }
