@@ -1,6 +1,6 @@
 //! Our predictions compared with those of systemd-measure(1).
 //!
-//! Needs the tools tree (`PICCOLO_TOOLS_TREE`) for systemd-stub and systemd-measure, and `bwrap` on the machine.
+//! Needs the tools tree (`PICCOLO_TOOLS_TREE`) for systemd-stub and systemd-measure, and `bwrap` and `openssl` on the machine.
 
 #[path = "../../../unified-kernel-image/tests/oracles/sample.rs"]
 mod sample;

@@ -1,11 +1,11 @@
 //! systemd-measure(1) of systemd 257.
 
-use measured_boot::{Bank, BootImage, BootPhase, BootPrediction, PhasePath};
+use measured_boot::{Bank, BootImage, BootPhase, BootPrediction, PhasePath, pcr_policy};
 use serde_json::Value;
-use unified_kernel_image::{PeImage, UnifiedKernelImage};
+use unified_kernel_image::{PeImage, Section, SectionName, UnifiedKernelImage};
 
 use crate::sample::Sample;
-use crate::tools_tree::ToolsTree;
+use crate::tools_tree::{ToolsTree, run_on_machine};
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
 
@@ -36,6 +36,31 @@ fn systemd_measure_names_the_same_phases_when_asked_for_none() {
         theirs["sha256"].as_array().unwrap().iter().map(|value| value["phase"].as_str().unwrap()).collect();
     let ours: Vec<String> = PhasePath::of_a_boot().iter().map(PhasePath::to_string).collect();
     assert_eq!(ours, theirs);
+}
+
+#[test]
+fn systemd_measure_signs_the_policies_we_calculate() {
+    let tree = ToolsTree::from_environment();
+    let sample = Sample::new(&tree, 10_000);
+    let make_key: Vec<&str> = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem".split(' ').collect();
+    run_on_machine("openssl", "openssl", &tree.path(""), &make_key);
+    let linux = format!("--linux={}", tree.put("linux", &sample.linux));
+    let banks = Bank::ALL.map(|bank| format!("--bank={bank}"));
+    let mut arguments = vec!["sign", "--private-key=key.pem", &linux];
+    arguments.extend(banks.iter().map(String::as_str));
+    let theirs: Value = serde_json::from_str(&tree.run(MEASURE, &arguments)).unwrap();
+
+    let sections = [Section::borrowed(SectionName::Linux, &sample.linux)];
+    let ours = BootPrediction::of(&sections, &Bank::ALL, &PhasePath::of_a_boot()).unwrap();
+    for bank in Bank::ALL {
+        let signed: Vec<&str> =
+            theirs[bank.as_str()].as_array().unwrap().iter().map(|entry| entry["pol"].as_str().unwrap()).collect();
+        let policies: Vec<String> = PhasePath::of_a_boot()
+            .iter()
+            .map(|phase| pcr_policy(ours.pcr, &ours.digest(0, phase, bank).unwrap()).to_string())
+            .collect();
+        assert_eq!(policies, signed, "{bank}");
+    }
 }
 
 /// Predicts from the assembled file, as `piccolo inspect` does, and from the parts, as the build does.
