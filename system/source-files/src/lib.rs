@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Most files in one directory tree that a recipe adds.
 pub const MAXIMUM_FILES: usize = 100_000;
+/// Files up to this size are held in memory, so that a large directory does not use up the file descriptors.
+const LARGEST_INLINE: u64 = 64 * 1024;
 /// Blobs from this number on are the ones handed out here; lower ones belong to the caller.
 const FIRST_BLOB: u32 = 1;
 
@@ -182,6 +184,12 @@ impl SourceFiles {
         let executable = metadata.mode() & 0o100 != 0;
         self.note(&hasher.finalize());
         self.note(&[u8::from(executable)]);
+        if length <= LARGEST_INLINE {
+            // The length was read a moment ago; a file that grew meanwhile is cut off where its hash ended.
+            let mut bytes = vec![0; length as usize];
+            file.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
+            return Ok(SourceFile { content: Content::from_bytes(bytes), executable });
+        }
         // More files than a u32 counts cannot be open at once.
         let blob = BlobId(FIRST_BLOB + u32::try_from(self.blobs.len()).unwrap_or(u32::MAX - FIRST_BLOB));
         self.blobs.push(file);
