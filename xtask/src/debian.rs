@@ -1,6 +1,6 @@
 //! What building, running and testing need from Debian.
 
-use crate::shell::{self, command, output, root_command, run, say, target};
+use crate::shell::{self, command, root_command, run, say, target};
 use anyhow::{Context, bail};
 use std::collections::BTreeSet;
 use std::fs;
