@@ -17,7 +17,7 @@ use crate::system::{Identity, Vitals};
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum Event {
     /// What the device is: sent when it changes.
-    Identity(Identity),
+    Identity(Box<Identity>),
     /// Whether the device is well: sent when it changes.
     Health(Health),
     /// Uptime, memory and load: sent every few seconds.
@@ -50,11 +50,16 @@ impl FromStr for EventId {
     fn from_str(text: &str) -> Result<Self, NotAnEventId> {
         let (run, sequence) = text.split_once('-').ok_or(NotAnEventId)?;
         // `parse` alone would take signs.
-        let digits = run.len() == 16 && run.bytes().all(|byte| byte.is_ascii_hexdigit()) && sequence.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = run.len() == 16
+            && run.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && sequence.bytes().all(|byte| byte.is_ascii_digit());
         if !digits {
             return Err(NotAnEventId);
         }
-        Ok(Self { run: u64::from_str_radix(run, 16).map_err(|_| NotAnEventId)?, sequence: sequence.parse().map_err(|_| NotAnEventId)? })
+        Ok(Self {
+            run: u64::from_str_radix(run, 16).map_err(|_| NotAnEventId)?,
+            sequence: sequence.parse().map_err(|_| NotAnEventId)?,
+        })
     }
 }
 
@@ -65,7 +70,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_event_id() {
-        for text in ["", "-", "1-2", "00000000000000zz-1", "0000000000000001-+1", "0000000000000001-", "0000000000000001-18446744073709551616"] {
+        for text in [
+            "",
+            "-",
+            "1-2",
+            "00000000000000zz-1",
+            "0000000000000001-+1",
+            "0000000000000001-",
+            "0000000000000001-18446744073709551616",
+        ] {
             assert_eq!(text.parse::<EventId>(), Err(NotAnEventId), "{text}");
         }
     }

@@ -28,10 +28,16 @@ fn specificity(range: &str, produced: &str) -> Option<(u8, bool)> {
     let specificity = match (range_kind, range_subtype) {
         ("*", "*") => 0,
         (range_kind, "*") if range_kind.eq_ignore_ascii_case(kind) => 1,
-        (range_kind, range_subtype) if range_kind.eq_ignore_ascii_case(kind) && range_subtype.eq_ignore_ascii_case(subtype) => 2,
+        (range_kind, range_subtype)
+            if range_kind.eq_ignore_ascii_case(kind) && range_subtype.eq_ignore_ascii_case(subtype) =>
+        {
+            2
+        }
         _ => return None,
     };
-    let weight = parts.filter_map(|parameter| parameter.trim().split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let weight = parts
+        .filter_map(|parameter| parameter.trim().split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     let refused = weight.is_some_and(|(_, weight)| weight.trim().chars().all(|digit| matches!(digit, '0' | '.')));
     Some((specificity, !refused))
 }

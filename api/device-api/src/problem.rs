@@ -61,7 +61,12 @@ impl ProblemKind {
     /// The problem document, with what happened this time.
     pub fn because(self, detail: impl Into<String>) -> Problem {
         let (name, title, status) = self.parts();
-        Problem { problem_type: format!("urn:piccolo:problem:{name}"), title: title.into(), status, detail: detail.into() }
+        Problem {
+            problem_type: format!("urn:piccolo:problem:{name}"),
+            title: title.into(),
+            status,
+            detail: detail.into(),
+        }
     }
 
     /// The HTTP status.

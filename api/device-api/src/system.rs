@@ -148,7 +148,10 @@ impl Identity {
             daemon_version: daemon_version.into(),
             release: ReleaseName::from(&boot.release),
             slot: running_slot(state).map(SlotName::from),
-            boot: Boot { id: boot.boot_id.clone(), trial: boot_count_path.and_then(BootCount::from_path).map(Trial::from) },
+            boot: Boot {
+                id: boot.boot_id.clone(),
+                trial: boot_count_path.and_then(BootCount::from_path).map(Trial::from),
+            },
             machine: Machine { architecture: boot.architecture.clone(), kernel: boot.kernel.clone() },
             protection: protection_report(boot, state).iter().map(ProtectionEntry::from).collect(),
         }

@@ -29,7 +29,8 @@ impl StateFacts {
 
     /// Every block device below a mount, the one mounted first. Empty for file systems without a device.
     pub fn devices_below(&self, mount: &Mount) -> Vec<&BlockDevice> {
-        let mut layer: Vec<&BlockDevice> = self.block_devices.iter().filter(|device| device.number == mount.device).collect();
+        let mut layer: Vec<&BlockDevice> =
+            self.block_devices.iter().filter(|device| device.number == mount.device).collect();
         let mut found: Vec<&BlockDevice> = Vec::new();
         for _ in 0..MAX_LAYERS {
             layer.retain(|device| !found.iter().any(|known| known.name == device.name));
@@ -59,12 +60,18 @@ mod tests {
     use crate::facts::{BlockDevice, DeviceNumber, Mount, StateFacts};
 
     fn mount(target: &str, minor: u32) -> Mount {
-        Mount { device: DeviceNumber { major: 1, minor }, target: target.into(), file_system: "ext4".into(), read_only: false }
+        Mount {
+            device: DeviceNumber { major: 1, minor },
+            target: target.into(),
+            file_system: "ext4".into(),
+            read_only: false,
+        }
     }
 
     #[test]
     fn the_last_mount_at_a_place_is_the_one_seen() {
-        let state = StateFacts { mounts: vec![mount("/", 1), mount("/var", 2), mount("/var", 3)], ..StateFacts::default() };
+        let state =
+            StateFacts { mounts: vec![mount("/", 1), mount("/var", 2), mount("/var", 3)], ..StateFacts::default() };
         assert_eq!(state.mount_at("/var").unwrap().device.minor, 3);
         assert_eq!(state.mount_of("/var/lib/x").unwrap().device.minor, 3);
         assert_eq!(state.mount_of("/etc").unwrap().device.minor, 1);
@@ -79,7 +86,8 @@ mod tests {
             slaves: vec![slave.into(), "gone".into()],
             ..BlockDevice::default()
         };
-        let state = StateFacts { block_devices: vec![device("a", 1, "b"), device("b", 2, "a")], ..StateFacts::default() };
+        let state =
+            StateFacts { block_devices: vec![device("a", 1, "b"), device("b", 2, "a")], ..StateFacts::default() };
         let names: Vec<_> = state.devices_below(&mount("/", 1)).iter().map(|device| device.name.clone()).collect();
         assert_eq!(names, ["a", "b"]);
     }

@@ -86,7 +86,10 @@ fn configuration(state: &StateFacts) -> HealthCheck {
 fn data(boot: &BootFacts, state: &StateFacts) -> HealthCheck {
     let own_partition = state.mount_at("/var").is_some();
     let (verdict, message) = match state.mount_of("/var") {
-        None => (Verdict::Failed, "Nothing is mounted where /var should be: the device cannot store anything. Check the disk."),
+        None => (
+            Verdict::Failed,
+            "Nothing is mounted where /var should be: the device cannot store anything. Check the disk.",
+        ),
         Some(_) if boot.root_hash.is_some() && !own_partition => (
             Verdict::Failed,
             "The data partition is not mounted at /var: the device cannot store anything. Check the disk, then restart the device.",
@@ -106,7 +109,9 @@ fn memory(vitals: &Vitals) -> HealthCheck {
         None => (Verdict::Degraded, "The kernel does not say how much memory there is.".into()),
         Some(percent) if percent < LOW_MEMORY_PERCENT => (
             Verdict::Degraded,
-            format!("Less than {LOW_MEMORY_PERCENT} % of the memory is available: programs may be ended. Stop something that is not needed."),
+            format!(
+                "Less than {LOW_MEMORY_PERCENT} % of the memory is available: programs may be ended. Stop something that is not needed."
+            ),
         ),
         Some(_) => (Verdict::Ok, "Memory is available.".into()),
     };

@@ -76,11 +76,9 @@ fn secure_boot(firmware: Option<&Firmware>) -> ProtectionItem {
             "The firmware is in setup mode: it starts anything, and anybody at the machine can enrol keys.",
             Some("Enrol the keys of this release in the firmware, then switch Secure Boot on."),
         ),
-        Some(Firmware { secure_boot: Some(true), .. }) => (
-            ProtectionState::Active,
-            "The firmware starts only what carries a signature it trusts.",
-            None,
-        ),
+        Some(Firmware { secure_boot: Some(true), .. }) => {
+            (ProtectionState::Active, "The firmware starts only what carries a signature it trusts.", None)
+        }
         Some(_) => (
             ProtectionState::Missing,
             "The firmware starts anything: a changed boot loader or kernel would not be noticed.",
@@ -100,12 +98,16 @@ fn tpm(major_version: Option<u32>) -> ProtectionItem {
         Some(_) => (
             ProtectionState::Unavailable,
             "The TPM is older than version 2.0 and cannot be used.",
-            Some("Some boards offer a firmware TPM 2.0 beside it (Intel PTT, AMD fTPM): choose it in the firmware settings."),
+            Some(
+                "Some boards offer a firmware TPM 2.0 beside it (Intel PTT, AMD fTPM): choose it in the firmware settings.",
+            ),
         ),
         None => (
             ProtectionState::Unavailable,
             "There is no TPM, so keys cannot be bound to this machine.",
-            Some("If the board has one, switch it on in the firmware settings; it may be called Intel PTT or AMD fTPM."),
+            Some(
+                "If the board has one, switch it on in the firmware settings; it may be called Intel PTT or AMD fTPM.",
+            ),
         ),
     };
     ProtectionItem { name: Protection::Tpm, state, meaning, advice }
@@ -124,11 +126,7 @@ fn measured_boot(boot: &BootFacts) -> ProtectionItem {
             "There is a TPM, but what booted was not recorded in it.",
             Some("Boot the release through its unified kernel image, as the shipped disk image does."),
         ),
-        _ => (
-            ProtectionState::Unavailable,
-            "Without a TPM 2.0 the device cannot prove which release booted.",
-            None,
-        ),
+        _ => (ProtectionState::Unavailable, "Without a TPM 2.0 the device cannot prove which release booted.", None),
     };
     ProtectionItem { name: Protection::MeasuredBoot, state, meaning, advice }
 }

@@ -1,4 +1,5 @@
 //! Facts on the left, decisions on the right.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a test that cannot go on has failed")]
 
 use device_status::facts::{BlockDevice, BootFacts, DeviceNumber, Firmware, Mount, StateFacts, Vitals};
 use device_status::health::{Verdict, health_checks, verdict};
@@ -6,6 +7,9 @@ use device_status::protection::{Protection, ProtectionState, protection_report};
 use device_status::slot::{Slot, running_slot};
 
 const HASH: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+/// What is different from the device as designed.
+type Change = fn(&mut StateFacts);
 
 fn number(major: u32, minor: u32) -> DeviceNumber {
     DeviceNumber { major, minor }
@@ -16,7 +20,12 @@ fn mount(target: &str, file_system: &str, device: DeviceNumber, read_only: bool)
 }
 
 fn partition(name: &str, minor: u32, label: &str) -> BlockDevice {
-    BlockDevice { name: name.into(), number: number(254, minor), partition_label: Some(label.into()), ..BlockDevice::default() }
+    BlockDevice {
+        name: name.into(),
+        number: number(254, minor),
+        partition_label: Some(label.into()),
+        ..BlockDevice::default()
+    }
 }
 
 fn mapper(name: &str, minor: u32, uuid: &str, slaves: &[&str]) -> BlockDevice {
@@ -124,7 +133,7 @@ fn measuring_needs_a_tpm_of_this_century() {
 #[test]
 fn a_root_that_only_looks_verified_is_not() {
     let (boot, best) = best();
-    let changes: [(&str, fn(&mut StateFacts)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("an ordinary partition", |state| state.mounts[0].device = number(254, 2)),
         ("another mapper target", |state| state.block_devices[6].mapper_uuid = Some("LVM-CRYPT-VERITY-".into())),
         ("another file system", |state| state.mounts[0].file_system = "ext4".into()),
@@ -168,7 +177,7 @@ fn a_second_disk_with_the_same_labels_does_not_change_the_slot() {
 fn health_is_the_worst_check() {
     let vitals = Vitals { memory_total_bytes: 1000, memory_available_bytes: 500, ..Vitals::default() };
     let starved = Vitals { memory_available_bytes: 49, ..vitals };
-    let table: [(&str, fn(&mut StateFacts), Vitals, Verdict); 7] = [
+    let table: [(&str, Change, Vitals, Verdict); 7] = [
         ("as designed", |_| {}, vitals, Verdict::Ok),
         ("little memory", |_| {}, starved, Verdict::Degraded),
         ("no memory figures", |_| {}, Vitals::default(), Verdict::Degraded),

@@ -19,7 +19,7 @@ use crate::published::{Documents, Published};
 use crate::stop::Stop;
 
 /// How often everything is read. It costs well under a millisecond, and a page that shows load feels alive.
-const PERIOD: Duration = Duration::from_secs(2);
+pub const PERIOD: Duration = Duration::from_secs(2);
 
 /// Different problems that are logged in one run; whoever wants more of them reads the first ones first.
 const MAX_KNOWN_PROBLEMS: usize = 256;

@@ -58,5 +58,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// `ipv6.disable=1` takes the address family away, `disable_ipv6=1` the addresses.
 fn is_without_ipv6(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL].iter().any(|errno| code == Some(errno.raw_os_error()))
+    [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
 }

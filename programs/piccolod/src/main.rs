@@ -35,8 +35,12 @@ fn main() -> ExitCode {
 
 /// One thread serves everybody: handlers only read what was published, so there is nothing to wait for.
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(serve(arguments))
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(serve(arguments));
+    // A thread that hangs reading a fact must not keep the daemon from ending.
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
@@ -45,7 +49,8 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let listener = listener::bind(arguments.listen)?;
     let address = listener.local_addr().context("cannot tell which address was bound")?;
 
-    let server = Server { listener, router: routes::router(published.clone(), stop.clone())?, limits: Limits::default() };
+    let server =
+        Server { listener, router: routes::router(published.clone(), stop.clone())?, limits: Limits::default() };
     let collecting = tokio::spawn(collector.run(stop.clone()));
     let watchdog = tokio::spawn(service_manager::feed_watchdog(published, stop.clone()));
 

@@ -10,7 +10,7 @@ pub const BUSY_RESPONSE: &str = concat!(
     "content-type: application/problem+json\r\n",
     "retry-after: 10\r\n",
     "connection: close\r\n",
-    "content-length: 178\r\n",
+    "content-length: 172\r\n",
     "\r\n",
     r#"{"type":"urn:piccolo:problem:busy","title":"Too many clients at once","status":503,"#,
     r#""detail":"The device has no connection left for this address. Try again in ten seconds."}"#,
@@ -34,7 +34,8 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.problem).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], body).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], body).into_response();
         if matches!(self.kind, ProblemKind::Busy | ProblemKind::Stopping) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Version, header};
+use axum::http::{HeaderMap, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use device_api::media_type::accepts;
@@ -17,7 +17,7 @@ use crate::problem::Refusal;
 /// A query that nobody reads would be a setting silently ignored.
 pub async fn check(request: Request, next: Next) -> Response {
     let refusal = host_problem(request.version(), request.headers())
-        .or_else(|| content_problem(request.headers()))
+        .or_else(|| content_problem(request.method(), request.headers()))
         .or_else(|| query_problem(request.uri().query()));
     match refusal {
         Some(refusal) => refusal.into_response(),
@@ -29,18 +29,30 @@ pub async fn check(request: Request, next: Next) -> Response {
 fn host_problem(version: Version, headers: &HeaderMap) -> Option<Refusal> {
     let hosts = headers.get_all(header::HOST).iter().count();
     let expected = if version >= Version::HTTP_11 { 1..=1 } else { 0..=1 };
-    (!expected.contains(&hosts)).then(|| Refusal::new(ProblemKind::BadRequest, format!("There are {hosts} Host fields. Send exactly one.")))
+    (!expected.contains(&hosts))
+        .then(|| Refusal::new(ProblemKind::BadRequest, format!("There are {hosts} Host fields. Send exactly one.")))
 }
 
-fn content_problem(headers: &HeaderMap) -> Option<Refusal> {
+/// Methods that no resource knows are refused for that reason, whatever they carry.
+fn content_problem(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
     let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    (announced || headers.contains_key(header::TRANSFER_ENCODING))
-        .then(|| Refusal::new(ProblemKind::ContentTooLarge, "No resource of this device takes content yet. Send the request without a body."))
+    (announced || headers.contains_key(header::TRANSFER_ENCODING)).then(|| {
+        Refusal::new(
+            ProblemKind::ContentTooLarge,
+            "No resource of this device takes content yet. Send the request without a body.",
+        )
+    })
 }
 
 fn query_problem(query: Option<&str>) -> Option<Refusal> {
     query.filter(|query| !query.is_empty()).map(|_| {
-        Refusal::new(ProblemKind::BadRequest, "No resource of this device takes query parameters. Send the request without the part from '?' on.")
+        Refusal::new(
+            ProblemKind::BadRequest,
+            "No resource of this device takes query parameters. Send the request without the part from '?' on.",
+        )
     })
 }
 
@@ -53,7 +65,8 @@ impl<S: Sync> FromRequestParts<S> for Accept {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         // Several fields are one list (RFC 9110, section 5.3); one that is not text names no media type.
-        let fields: Vec<&str> = parts.headers.get_all(header::ACCEPT).iter().map(|field| field.to_str().unwrap_or("?")).collect();
+        let fields: Vec<&str> =
+            parts.headers.get_all(header::ACCEPT).iter().map(|field| field.to_str().unwrap_or("?")).collect();
         Ok(Self(fields.join(",")))
     }
 }
@@ -64,6 +77,9 @@ impl Accept {
         if accepts(&self.0, produced) {
             return Ok(());
         }
-        Err(Refusal::new(ProblemKind::NotAcceptable, format!("This resource is {produced}. Send an Accept header that allows it, or none.")))
+        Err(Refusal::new(
+            ProblemKind::NotAcceptable,
+            format!("This resource is {produced}. Send an Accept header that allows it, or none."),
+        ))
     }
 }

@@ -73,13 +73,20 @@ pub fn router(published: watch::Receiver<Published>, stop: Stop) -> anyhow::Resu
 }
 
 async fn not_found(uri: Uri) -> Refusal {
-    Refusal::new(ProblemKind::NotFound, format!("No resource has the path {}. GET /api/v1/openapi.json lists all of them.", shortened(uri.path())))
+    Refusal::new(
+        ProblemKind::NotFound,
+        format!("No resource has the path {}. GET /api/v1/openapi.json lists all of them.", shortened(uri.path())),
+    )
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Refusal {
     Refusal::new(
         ProblemKind::MethodNotAllowed,
-        format!("{} does not know the method {}. The Allow field lists those it knows.", shortened(uri.path()), shortened(method.as_str())),
+        format!(
+            "{} does not know the method {}. The Allow field lists those it knows.",
+            shortened(uri.path()),
+            shortened(method.as_str())
+        ),
     )
 }
 

@@ -117,3 +117,6 @@ async fn finish(mut connections: JoinSet<()>, patience: Duration) {
         connections.shutdown().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::interval;
 use tracing::{info, warn};
 
+use crate::collector;
 use crate::published::Published;
 use crate::stop::Stop;
 
@@ -22,7 +23,7 @@ pub fn stopping() {
 
 /// Feeds systemd's watchdog while the daemon truly works: this task runs (so the runtime does), and facts are still being read.
 ///
-/// Where either hangs for longer than `WatchdogSec=`, systemd restarts the daemon.
+/// Where either hangs for longer than `WatchdogSec=` and three readings, systemd restarts the daemon.
 pub async fn feed_watchdog(published: watch::Receiver<Published>, mut stop: Stop) {
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
@@ -36,10 +37,14 @@ pub async fn feed_watchdog(published: watch::Receiver<Published>, mut stop: Stop
             () = stop.wait() => return,
         }
         let age = published.borrow().collected_at.elapsed();
-        if age < patience {
+        // Facts are read every so often: a watchdog with less patience than that must not take the pause for an illness.
+        if age < patience.max(collector::PERIOD * 3) {
             notify(&[NotifyState::Watchdog]);
         } else {
-            warn!(?age, "facts are not being read any more: leaving the watchdog unfed, so that systemd restarts the daemon");
+            warn!(
+                ?age,
+                "facts are not being read any more: leaving the watchdog unfed, so that systemd restarts the daemon"
+            );
         }
     }
 }

@@ -10,6 +10,12 @@ use tokio::sync::watch;
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
+    /// A stop that is said by sending `true`.
+    pub fn channel() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
     /// Returns once the daemon is to stop, at once when that was said before.
     pub async fn wait(&mut self) {
         // An error means that the sender is gone, which only happens after the runtime began to end.
@@ -27,7 +33,7 @@ impl Stop {
 /// # Errors
 /// When the kernel refuses the signal handlers.
 pub fn on_signals() -> io::Result<Stop> {
-    let (sender, receiver) = watch::channel(false);
+    let (sender, stop) = Stop::channel();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
@@ -41,5 +47,5 @@ pub fn on_signals() -> io::Result<Stop> {
             }
         }
     });
-    Ok(Stop(receiver))
+    Ok(stop)
 }

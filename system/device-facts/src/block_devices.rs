@@ -21,7 +21,10 @@ fn device(files: &Files, name: String, problems: &mut Vec<FactsError>) -> Option
     let directory = format!("{CLASS}/{name}");
     Some(BlockDevice {
         number: files.parsed(format!("{directory}/dev"), device_number, problems)?,
-        partition_label: files.text(format!("{directory}/uevent"), problems).as_deref().and_then(|text| text::uevent_value(text, "PARTNAME")),
+        partition_label: files
+            .text(format!("{directory}/uevent"), problems)
+            .as_deref()
+            .and_then(|text| text::uevent_value(text, "PARTNAME")),
         mapper_uuid: files.line(format!("{directory}/dm/uuid"), problems).filter(|uuid| !uuid.is_empty()),
         slaves: files.names(format!("{directory}/slaves"), MAX_SLAVES, problems),
         name,

@@ -66,7 +66,12 @@ impl Files {
     }
 
     /// What `parse` makes of a file; where it makes nothing of it, that is a problem.
-    pub(crate) fn parsed<T>(&self, path: impl AsRef<Path>, parse: impl FnOnce(&str) -> Option<T>, problems: &mut Vec<FactsError>) -> Option<T> {
+    pub(crate) fn parsed<T>(
+        &self,
+        path: impl AsRef<Path>,
+        parse: impl FnOnce(&str) -> Option<T>,
+        problems: &mut Vec<FactsError>,
+    ) -> Option<T> {
         let path = path.as_ref();
         let parsed = parse(&self.text(path, problems)?);
         if parsed.is_none() {
@@ -86,7 +91,8 @@ impl Files {
                 return Vec::new();
             }
         };
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(limit).collect();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(limit).collect();
         names.sort_unstable();
         names
     }
@@ -110,7 +116,8 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, FactsError> {
 
 /// A device that is unplugged while it is read disappears between two files.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || error.raw_os_error() == Some(NO_SUCH_DEVICE)
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(NO_SUCH_DEVICE)
 }
 
 /// `ENODEV` of errno(3).

@@ -45,7 +45,9 @@ impl FactsSource {
             boot_id: files.line("proc/sys/kernel/random/boot_id", &mut problems).unwrap_or_default(),
             kernel: files.line("proc/sys/kernel/osrelease", &mut problems).unwrap_or_default(),
             // Linux before 6.1 has no such file; then the daemon's own architecture is the best answer.
-            architecture: files.line("proc/sys/kernel/arch", &mut problems).unwrap_or_else(|| std::env::consts::ARCH.into()),
+            architecture: files
+                .line("proc/sys/kernel/arch", &mut problems)
+                .unwrap_or_else(|| std::env::consts::ARCH.into()),
             root_hash: files.text("proc/cmdline", &mut problems).as_deref().and_then(text::command_line::root_hash),
             firmware: efi_variables::read(files, &mut problems),
             tpm_major_version: files.parsed("sys/class/tpm/tpm0/tpm_version_major", text::number, &mut problems),
@@ -58,7 +60,10 @@ impl FactsSource {
         let mut problems = Vec::new();
         let facts = StateFacts {
             host_name: self.files.line("proc/sys/kernel/hostname", &mut problems).unwrap_or_default(),
-            mounts: self.files.parsed("proc/self/mountinfo", text::mount_table::parse, &mut problems).unwrap_or_default(),
+            mounts: self
+                .files
+                .parsed("proc/self/mountinfo", text::mount_table::parse, &mut problems)
+                .unwrap_or_default(),
             block_devices: block_devices::read(&self.files, &mut problems),
         };
         Reading { facts, problems }
@@ -72,7 +77,10 @@ impl FactsSource {
             uptime_seconds: self.files.parsed("proc/uptime", text::uptime_seconds, &mut problems).unwrap_or_default(),
             memory_total_bytes: memory.total_bytes,
             memory_available_bytes: memory.available_bytes,
-            daemon_resident_bytes: self.files.parsed("proc/self/status", text::memory::resident_bytes, &mut problems).unwrap_or_default(),
+            daemon_resident_bytes: self
+                .files
+                .parsed("proc/self/status", text::memory::resident_bytes, &mut problems)
+                .unwrap_or_default(),
             load: self.files.parsed("proc/loadavg", text::load_averages, &mut problems).unwrap_or_default(),
         };
         Reading { facts, problems }
@@ -80,7 +88,8 @@ impl FactsSource {
 
     /// The copy below `/usr` comes first, although os-release(5) asks for `/etc` first: the root is verified, `/etc` is whatever drifted into it.
     fn release(&self, problems: &mut Vec<FactsError>) -> Release {
-        let text = self.files.text("usr/lib/os-release", problems).or_else(|| self.files.text("etc/os-release", problems));
+        let text =
+            self.files.text("usr/lib/os-release", problems).or_else(|| self.files.text("etc/os-release", problems));
         text.as_deref().map(text::os_release::parse).unwrap_or_default()
     }
 }

@@ -18,7 +18,9 @@ pub fn uptime_seconds(text: &str) -> Option<u64> {
 
 /// The three averages of `/proc/loadavg` (`0.00 0.04 0.02 1/123 4567`).
 pub fn load_averages(text: &str) -> Option<[f64; 3]> {
-    let mut fields = text.split_ascii_whitespace().map(|field| field.parse::<f64>().ok().filter(|load| load.is_finite() && *load >= 0.0));
+    let mut fields = text
+        .split_ascii_whitespace()
+        .map(|field| field.parse::<f64>().ok().filter(|load| load.is_finite() && *load >= 0.0));
     Some([fields.next()??, fields.next()??, fields.next()??])
 }
 

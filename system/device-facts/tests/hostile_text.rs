@@ -1,6 +1,8 @@
 //! The parsers on text that no kernel writes, and on what it does write at its edges.
 
-use device_facts::text::{command_line, efi_variable, load_averages, memory, mount_table, number, os_release, uevent_value, uptime_seconds};
+use device_facts::text::{
+    command_line, efi_variable, load_averages, memory, mount_table, number, os_release, uevent_value, uptime_seconds,
+};
 use proptest::prelude::{any, proptest};
 
 #[test]
@@ -8,7 +10,11 @@ fn a_mount_line_has_any_number_of_optional_fields() {
     for optional in ["", "shared:1 ", "shared:1 master:2 propagate_from:3 "] {
         let line = format!("36 35 98:0 /mnt1 /mnt\\0402 rw,noatime {optional}- ext3 /dev/root ro,errors=continue");
         let mounts = mount_table::parse(&line).unwrap();
-        assert_eq!((mounts[0].target.as_str(), mounts[0].read_only, mounts[0].device.major), ("/mnt 2", true, 98), "{line}");
+        assert_eq!(
+            (mounts[0].target.as_str(), mounts[0].read_only, mounts[0].device.major),
+            ("/mnt 2", true, 98),
+            "{line}"
+        );
     }
 }
 
@@ -23,7 +29,9 @@ fn a_mount_line_that_is_cut_is_refused() {
 
 #[test]
 fn escapes_that_are_none_stay() {
-    for (escaped, plain) in [(r"/a\134b", r"/a\b"), (r"/\9", r"/\9"), (r"/\04", r"/\04"), (r"/\377", r"/\377"), (r"/\é12", r"/\é12")] {
+    for (escaped, plain) in
+        [(r"/a\134b", r"/a\b"), (r"/\9", r"/\9"), (r"/\04", r"/\04"), (r"/\377", r"/\377"), (r"/\é12", r"/\é12")]
+    {
         let mounts = mount_table::parse(&format!("1 1 0:1 / {escaped} rw - tmpfs none rw")).unwrap();
         assert_eq!(mounts[0].target, plain);
     }
@@ -31,9 +39,14 @@ fn escapes_that_are_none_stay() {
 
 #[test]
 fn os_release_values_are_quoted_in_three_ways() {
-    let release = os_release::parse("# comment\nID=a\nNAME=\"b \\\"c\\\\\"\nVERSION_ID='d e'\nIMAGE_ID=\"\nIMAGE_VERSION=\nnonsense\n");
+    let release = os_release::parse(
+        "# comment\nID=a\nNAME=\"b \\\"c\\\\\"\nVERSION_ID='d e'\nIMAGE_ID=\"\nIMAGE_VERSION=\nnonsense\n",
+    );
     assert_eq!((release.id.as_str(), release.name.as_str()), ("a", "b \"c\\"));
-    assert_eq!((release.version.as_deref(), release.image_id.as_deref(), release.image_version.as_deref()), (Some("d e"), Some("\""), Some("")));
+    assert_eq!(
+        (release.version.as_deref(), release.image_id.as_deref(), release.image_version.as_deref()),
+        (Some("d e"), Some("\""), Some(""))
+    );
 }
 
 #[test]
@@ -41,7 +54,13 @@ fn a_root_hash_is_sixty_four_digits_and_the_last_one_counts() {
     let (a, b) = ("a".repeat(64), "B".repeat(64));
     assert_eq!(command_line::root_hash(&format!("quiet roothash={a} roothash={b}")), Some("b".repeat(64)));
     assert_eq!(command_line::root_hash(&format!("\"roothash={a}\"")), Some(a.clone()));
-    for text in [String::new(), "roothash=".into(), format!("roothash={a}0"), format!("xroothash={a}"), format!("roothash={}", "g".repeat(64))] {
+    for text in [
+        String::new(),
+        "roothash=".into(),
+        format!("roothash={a}0"),
+        format!("xroothash={a}"),
+        format!("roothash={}", "g".repeat(64)),
+    ] {
         assert_eq!(command_line::root_hash(&text), None, "{text}");
     }
 }

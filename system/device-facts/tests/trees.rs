@@ -54,7 +54,11 @@ fn a_file_that_makes_no_sense_is_named_and_the_others_are_read() {
     write("sys/class/block/vda/dev", b"\xff\xfe");
     write("sys/class/block/vdb/dev", b"8:16\n");
     let state = FactsSource::new(directory.path()).state();
-    let problems: Vec<String> = state.problems.iter().map(|problem| problem.to_string().replace(directory.path().to_str().unwrap(), "")).collect();
+    let problems: Vec<String> = state
+        .problems
+        .iter()
+        .map(|problem| problem.to_string().replace(directory.path().to_str().unwrap(), ""))
+        .collect();
     assert_eq!(
         problems,
         [
@@ -85,5 +89,7 @@ fn the_machine_that_runs_this_test_can_be_read() {
     }
     assert_eq!(boot.facts.boot_id.len(), 36);
     assert!(state.facts.mount_at("/").is_some());
-    assert!(vitals.facts.memory_total_bytes > vitals.facts.daemon_resident_bytes && vitals.facts.daemon_resident_bytes > 0);
+    assert!(
+        vitals.facts.memory_total_bytes > vitals.facts.daemon_resident_bytes && vitals.facts.daemon_resident_bytes > 0
+    );
 }

@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn durations_show_two_units() {
-        for (seconds, expected) in [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h 0 min"), (18_750, "5 h 12 min"), (273_600, "3 d 4 h")] {
+        for (seconds, expected) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h 0 min"), (18_750, "5 h 12 min"), (273_600, "3 d 4 h")]
+        {
             assert_eq!(duration(seconds), expected);
         }
     }

@@ -1,4 +1,5 @@
 //! Whole pages, as a browser gets them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a test that cannot go on has failed")]
 
 use device_api::event::EventId;
 use device_api::health::{Check, CheckName, Health, HealthStatus};
@@ -12,7 +13,12 @@ fn page(system: &System, health: &Health) -> String {
 }
 
 fn device() -> (System, Health) {
-    let entry = |name, state, advice: Option<&str>| ProtectionEntry { name, state, meaning: "What it means.".into(), advice: advice.map(Into::into) };
+    let entry = |name, state, advice: Option<&str>| ProtectionEntry {
+        name,
+        state,
+        meaning: "What it means.".into(),
+        advice: advice.map(Into::into),
+    };
     let system = System {
         identity: Identity {
             name: "kitchen".into(),
@@ -26,7 +32,10 @@ fn device() -> (System, Health) {
                 image_version: Some("1.4.0".into()),
             },
             slot: Some(SlotName::A),
-            boot: Boot { id: "7a9a5c1e-6f0e-4c83-9e5c-0a7c2f0f4d11".into(), trial: Some(Trial { tries_left: 2, tries_done: 1 }) },
+            boot: Boot {
+                id: "7a9a5c1e-6f0e-4c83-9e5c-0a7c2f0f4d11".into(),
+                trial: Some(Trial { tries_left: 2, tries_done: 1 }),
+            },
             machine: Machine { architecture: "x86_64".into(), kernel: "6.12.107".into() },
             protection: vec![
                 entry(ProtectionName::SecureBoot, ProtectionStatus::Missing, Some("What to do.")),
@@ -43,7 +52,11 @@ fn device() -> (System, Health) {
     let check = |name, status| Check { name, status, message: "What was found.".into() };
     let health = Health {
         status: HealthStatus::Failed,
-        checks: vec![check(CheckName::Root, HealthStatus::Ok), check(CheckName::Data, HealthStatus::Failed), check(CheckName::Memory, HealthStatus::Degraded)],
+        checks: vec![
+            check(CheckName::Root, HealthStatus::Ok),
+            check(CheckName::Data, HealthStatus::Failed),
+            check(CheckName::Memory, HealthStatus::Degraded),
+        ],
     };
     (system, health)
 }
@@ -58,7 +71,14 @@ fn a_device_with_something_of_everything() {
 fn what_is_not_known_leaves_no_trace() {
     let (mut system, mut health) = device();
     let identity = &mut system.identity;
-    identity.release = ReleaseName { id: String::new(), name: String::new(), version: None, stream: None, image: None, image_version: None };
+    identity.release = ReleaseName {
+        id: String::new(),
+        name: String::new(),
+        version: None,
+        stream: None,
+        image: None,
+        image_version: None,
+    };
     identity.slot = None;
     identity.boot.trial = None;
     health = Health { status: HealthStatus::Ok, checks: health.checks.split_off(3) };
@@ -83,11 +103,17 @@ fn the_page_asks_nobody_else_and_needs_no_exception_from_its_policy() {
     let (system, health) = device();
     let page = page(&system, &health);
     for part in [page.as_str(), device_pages::STYLE, device_pages::SCRIPT] {
-        assert!(!part.contains("http:") && !part.contains("https:") && !part.contains("@import") && !part.contains("url("), "{part}");
+        assert!(
+            !part.contains("http:") && !part.contains("https:") && !part.contains("@import") && !part.contains("url("),
+            "{part}"
+        );
     }
     assert!(!page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick="), "{page}");
     assert!(!device_pages::CONTENT_SECURITY_POLICY.contains("unsafe"));
     for id in ["memory", "memory-total", "memory-bar", "load", "load-five", "uptime", "daemon-memory", "live"] {
-        assert!(page.contains(&format!("id=\"{id}\"")) && device_pages::SCRIPT.contains(&format!("\"{id}\"")), "the page and its script disagree about {id}");
+        assert!(
+            page.contains(&format!("id=\"{id}\"")) && device_pages::SCRIPT.contains(&format!("\"{id}\"")),
+            "the page and its script disagree about {id}"
+        );
     }
 }

@@ -45,9 +45,13 @@ pub async fn get_events(State(rooms): State<Rooms>, accept: Accept, headers: Hea
         return Err(Refusal::new(ProblemKind::Stopping, "The daemon is stopping. Connect again in ten seconds."));
     }
     let permit = rooms.subscribers.clone().try_acquire_owned().map_err(|_| {
-        Refusal::new(ProblemKind::Busy, "Too many event streams are open. Close one, or read /api/v1/system from time to time instead.")
+        Refusal::new(
+            ProblemKind::Busy,
+            "Too many event streams are open. Close one, or read /api/v1/system from time to time instead.",
+        )
     })?;
-    let last_seen = last_event_id(&headers).filter(|id| id.run == rooms.published.borrow().run).map_or(0, |id| id.sequence);
+    let last_seen =
+        last_event_id(&headers).filter(|id| id.run == rooms.published.borrow().run).map_or(0, |id| id.sequence);
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::spawn(send_changes(rooms, last_seen, sender, permit));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
@@ -95,7 +99,12 @@ fn changes(published: &Published, last_seen: u64) -> Vec<SseEvent> {
     changes.into_iter().map(|(_, event)| event).collect()
 }
 
-fn change<T: Serialize>(published: &Published, name: &str, entry: &Entry<T>, last_seen: u64) -> Option<(u64, SseEvent)> {
+fn change<T: Serialize>(
+    published: &Published,
+    name: &str,
+    entry: &Entry<T>,
+    last_seen: u64,
+) -> Option<(u64, SseEvent)> {
     if entry.sequence <= last_seen {
         return None;
     }

@@ -24,7 +24,10 @@ pub async fn serve(stream: TcpStream, router: Router, limits: Limits, _place: Pl
         .max_header_size(limits.head_bytes)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_timeout)), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(StallGuard::new(stream, limits.stall_timeout)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
