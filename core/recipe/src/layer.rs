@@ -4,7 +4,7 @@ use crate::check::check;
 use crate::collection::UniqueList;
 use crate::decode::bad_value;
 use crate::origin::{LayerPath, Located, Origin};
-use crate::problem::{Problems, RecipeError};
+use crate::problem::{ProblemKind, Problems, RecipeError};
 use crate::recipe::RecipeFields;
 use crate::shape::{Decode, Field, ScalarValue, Shape};
 use crate::yaml::{self, Edit, Node, Scalar, Value};
@@ -34,6 +34,11 @@ impl Layer {
         let mut root = yaml::parse(&path, text, problems)?;
         if matches!(root.value, Value::Nothing) {
             root.value = Value::Map(Vec::new());
+        }
+        if root.edit != Edit::Merge {
+            let kind = ProblemKind::BadTag("a whole layer takes no tag; write it before the value of a key".to_owned());
+            problems.add(&root.at, kind);
+            root.edit = Edit::Merge;
         }
         check(&root, &shape(), "", problems);
         let extends = take_extends(&mut root, problems);

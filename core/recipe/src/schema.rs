@@ -3,20 +3,20 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::layer;
-use crate::shape::{Field, ListShape, RecordShape, Shape, default_node};
+use crate::shape::{Field, ListRule, ListShape, RecordShape, Shape, default_node};
 use crate::yaml::{Node, Value};
 
 /// The JSON schema (draft 2020-12) of one layer, with keys in a stable order.
 ///
 /// A schema cannot say what only a whole recipe must have, nor what YAML tags mean: `!remove` and
-/// `!replace` are known to [`crate::Layer::parse`] alone.
+/// `!replace` are known to [`crate::Layer::parse`] alone. Besides the standard keywords it has
+/// `x-merge`, how the place joins with earlier layers, and `x-required`, which keys only the merged
+/// recipe must have; the reference is made from both.
 #[must_use]
 pub fn json_schema() -> Json {
     let mut schema = of_shape(&layer::shape(), Whole::No);
-    if let Json::Object(object) = &mut schema {
-        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-        object.insert("title".to_owned(), json!("Piccolo OS recipe layer"));
-    }
+    insert(&mut schema, "$schema", json!("https://json-schema.org/draft/2020-12/schema"));
+    insert(&mut schema, "title", json!("Piccolo OS recipe layer"));
     schema.sort_all_objects();
     schema
 }
@@ -30,7 +30,11 @@ enum Whole {
 
 fn of_shape(shape: &Shape, whole: Whole) -> Json {
     match shape {
-        Shape::Scalar(scalar) => (scalar.schema)(),
+        Shape::Scalar(scalar) => {
+            let mut schema = (scalar.schema)();
+            insert(&mut schema, "title", json!(scalar.expected));
+            schema
+        }
         Shape::Record(record) => of_record(record, whole),
         Shape::Map(map) => json!({
             "type": ["object", "null"],
@@ -52,12 +56,12 @@ fn of_record(record: &RecordShape, whole: Whole) -> Json {
         "properties": properties,
         "additionalProperties": false,
     });
-    if let (Whole::Yes, Json::Object(object)) = (whole, &mut schema) {
+    if whole == Whole::Yes {
         let required: Vec<&str> = record.fields.iter().filter(|field| field.required).map(|field| field.key).collect();
-        object.insert("required".to_owned(), json!(required));
+        insert(&mut schema, "required", json!(required));
         if !record.exactly_one.is_empty() {
             let alternatives: Vec<Json> = record.exactly_one.iter().map(|key| json!({ "required": [key] })).collect();
-            object.insert("oneOf".to_owned(), json!(alternatives));
+            insert(&mut schema, "oneOf", json!(alternatives));
         }
     }
     schema
@@ -65,11 +69,12 @@ fn of_record(record: &RecordShape, whole: Whole) -> Json {
 
 fn of_field(field: &Field) -> Json {
     let mut schema = of_shape(&field.shape, Whole::No);
-    if let Json::Object(object) = &mut schema {
-        object.insert("description".to_owned(), json!(field.doc));
-        if let Some(default) = field.default {
-            object.insert("default".to_owned(), of_node(&default_node(default)));
-        }
+    insert(&mut schema, "description", json!(field.doc));
+    if field.required {
+        insert(&mut schema, "x-required", json!(true));
+    }
+    if let Some(default) = field.default {
+        insert(&mut schema, "default", of_node(&default_node(default)));
     }
     schema
 }
@@ -78,7 +83,21 @@ fn of_list(list: &ListShape) -> Json {
     json!({
         "type": ["array", "null"],
         "items": of_shape(&list.item, Whole::Yes),
+        "x-merge": match list.rule {
+            ListRule::Append => "appends".to_owned(),
+            ListRule::Unique => "appends, each once".to_owned(),
+            ListRule::Keyed { key, beside: None } => format!("appends; same `{key}` replaces"),
+            ListRule::Keyed { key, beside: Some(beside) } => {
+                format!("appends; same `{key}` replaces, except with `{beside}`")
+            }
+        },
     })
+}
+
+fn insert(schema: &mut Json, keyword: &str, value: Json) {
+    if let Json::Object(object) = schema {
+        object.insert(keyword.to_owned(), value);
+    }
 }
 
 /// A default as JSON.

@@ -175,7 +175,10 @@ impl Reader<'_> {
         for event in Parser::new_from_str_with_options(text, options) {
             let (event, span) = event.map_err(|error| {
                 let at = self.origin(*error.marker());
-                self.stop(&at, ProblemKind::Syntax { reason: error.info() })
+                match error.kind() {
+                    ErrorKind::RecursionLimitExceeded => self.too_deep(&at),
+                    _ => self.stop(&at, ProblemKind::Syntax { reason: error.info() }),
+                }
             })?;
             if matches!(event, Event::DocumentStart(..)) {
                 documents += 1;

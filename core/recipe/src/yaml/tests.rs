@@ -87,9 +87,9 @@ fn nesting_and_size_are_limited() {
     assert!(message(&deep).contains("16 levels"), "{}", message(&deep));
     let block: String = (0..40).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
     assert!(message(&block).contains("16 levels"), "{}", message(&block));
-    let mut chain = "a: &a [x]\n".to_owned();
+    let mut chain = "a: &a0 [x]\n".to_owned();
     for level in 0..20 {
-        chain.push_str(&format!("k{level}: &a [*a]\n"));
+        chain.push_str(&format!("k{level}: &a{} [*a{level}]\n", level + 1));
     }
     assert!(message(&chain).contains("16 levels"), "{}", message(&chain));
     let large = format!("a: {}", "x".repeat(1024 * 1024));
