@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::collection::{Keyed, KeyedItem, Set, UniqueList};
 use crate::decode::missing;
-use crate::name::StepName;
+use crate::name::RepositoryName;
 use crate::origin::{Located, Origin};
 use crate::path::SourcePath;
 use crate::problem::Problems;
@@ -78,7 +78,7 @@ record! {
     /// A repository beside Debian's own.
     pub struct Repository {
         /// Its name, by which messages and other layers refer to it.
-        name: StepName,
+        name: RepositoryName,
         /// Its addresses, in order of preference.
         urls: UniqueList<Url>,
         /// Its suite.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::decode::{check_scalar, missing, place_name, wrong_kind};
+use crate::decode::{check_scalar, missing, place_name, shortened, wrong_kind};
 use crate::problem::{ProblemKind, Problems, nearest};
 use crate::shape::{ListRule, ListShape, MapShape, RecordShape, Shape, inner_place};
 use crate::yaml::{Edit, Node, Scalar, Value};
@@ -80,7 +80,7 @@ fn check_record(node: &Node, shape: &RecordShape, place: &str, completeness: Com
             problems.add(
                 &entry.key_at,
                 ProblemKind::UnknownKey {
-                    key: entry.key.clone(),
+                    key: shortened(&entry.key),
                     place: place_name(place),
                     nearest: nearest(&entry.key, known.iter().copied()),
                     known: known.iter().map(|&key| key.to_owned()).collect(),
@@ -121,7 +121,7 @@ fn check_map(node: &Node, shape: &MapShape, place: &str, problems: &mut Problems
     for entry in entries {
         let key = Scalar { text: entry.key.clone(), quoted: true };
         check_scalar(&shape.key, &key, &entry.key_at, place, problems);
-        let place = inner_place(place, &entry.key);
+        let place = inner_place(place, &shortened(&entry.key));
         check(&entry.value, &shape.value, &place, problems);
     }
 }
@@ -153,7 +153,11 @@ fn check_list(items: &[Node], shape: &ListShape, place: &str, problems: &mut Pro
         {
             problems.add(
                 &item.at,
-                ProblemKind::DuplicateItem { what: key.to_owned(), key: name.text.clone(), first: first.at.clone() },
+                ProblemKind::DuplicateItem {
+                    what: key.to_owned(),
+                    key: shortened(&name.text),
+                    first: first.at.clone(),
+                },
             );
         }
     }

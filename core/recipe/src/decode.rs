@@ -206,10 +206,9 @@ pub(crate) fn place_name(place: &str) -> String {
     if place.is_empty() { "the recipe".to_owned() } else { format!("`{place}`") }
 }
 
-/// The first 60 characters on one line, so that a message stays readable.
+/// The first 60 characters, so that a message stays readable.
 pub(crate) fn shortened(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let mut shown: String = text.chars().take(60).map(visible).collect();
+    let mut shown: String = text.chars().take(60).collect();
     if text.chars().nth(60).is_some() {
         shown.push('…');
     }

@@ -56,7 +56,7 @@ pub use layer::Layer;
 pub use layers::{LayerSource, LayerStack, Layers, MAX_EXTENDS_DEPTH, MAX_LAYERS, MAX_RECIPE_BYTES, load};
 pub use merge::MergedRecipe;
 pub use mode::Mode;
-pub use name::{FragmentName, PackageName, RecipeName, StepName, UnitName};
+pub use name::{FragmentName, PackageName, RecipeName, RepositoryName, StepName, UnitName};
 pub use origin::{LayerPath, LayerPathError, Located, Origin};
 pub use packages::Packages;
 pub use path::{SourcePath, TargetPath};

@@ -115,6 +115,14 @@ text_value! {
     pub struct StepName;
 }
 
+text_value! {
+    /// The name by which messages and other layers refer to a repository.
+    expected "the name of a repository, such as tools"
+    pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+    check check_file_name;
+    pub struct RepositoryName;
+}
+
 fn check_file_name(text: &str) -> Result<(), String> {
     let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if text.len() <= 128 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(good) {

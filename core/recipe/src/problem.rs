@@ -1,6 +1,6 @@
 //! What can be wrong with a recipe, each problem with its place and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::origin::Origin;
 
@@ -44,12 +44,32 @@ pub struct Problem {
     pub kind: ProblemKind,
 }
 
+impl Problem {
+    /// A message is cut after this many characters.
+    const LONGEST: usize = 2000;
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
         }
-        write!(f, "{}", self.kind)
+        // What a layer says must neither move the cursor of a terminal nor fill the screen.
+        let message = self.kind.to_string();
+        for c in message.chars().take(Self::LONGEST) {
+            match c {
+                _ if c.is_control() => write!(f, "{}", c.escape_default())?,
+                // Marks that change the direction of writing can make a line read as another one.
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(f, "{}", c.escape_default())?;
+                }
+                _ => f.write_char(c)?,
+            }
+        }
+        if message.chars().nth(Self::LONGEST).is_some() {
+            f.write_str("…")?;
+        }
+        Ok(())
     }
 }
 
@@ -179,9 +199,9 @@ pub enum ProblemKind {
         nearest: Option<String>,
     },
     /// Two values exclude each other.
-    #[error("{what}, which contradicts {other}; {advice}")]
+    #[error("{what} {other}; {advice}")]
     Contradiction {
-        /// What is said here.
+        /// What is said here, up to "but ... by".
         what: String,
         /// Where the opposite is said.
         other: Origin,

@@ -101,7 +101,7 @@ record! {
         packages: Packages,
         /// Files to add, after packages are installed, in this order.
         files: Keyed<FileEntry>,
-        /// Paths to remove after everything is installed and added: absolute patterns.
+        /// Patterns of what to remove after packages and files are there; a directory goes with everything in it.
         remove_paths: Set<PathGlob>,
         /// Which systemd units start.
         units: Units,

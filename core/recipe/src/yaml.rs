@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, Span, Tag};
 
+use crate::decode::shortened;
 use crate::origin::{LayerPath, Origin};
 use crate::problem::{ProblemKind, Problems};
 
@@ -259,7 +260,7 @@ impl Reader<'_> {
             (Value::List(items), _) => items.push(node),
             (Value::Map(entries), Some((key, key_at))) => {
                 if let Some(first) = parent.seen.get(&key).cloned() {
-                    self.problems.add(&key_at, ProblemKind::DuplicateKey { key, first });
+                    self.problems.add(&key_at, ProblemKind::DuplicateKey { key: shortened(&key), first });
                 } else {
                     parent.seen.insert(key.clone(), key_at.clone());
                     entries.push(Entry { key, key_at, value: node });

@@ -2,6 +2,7 @@
 
 use proptest::prelude::{any, prop, proptest};
 use proptest::strategy::Strategy;
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use recipe::{LayerPath, LayerStack, Recipe, resolve};
 
 fn read(bytes: &[u8], below: &[u8]) -> Result<Recipe, recipe::RecipeError> {
@@ -11,6 +12,11 @@ fn read(bytes: &[u8], below: &[u8]) -> Result<Recipe, recipe::RecipeError> {
         _ => Err("no such file".to_owned()),
     };
     resolve(&LayerStack::parse("b.yaml:a.yaml").expect("two paths"), &source)
+}
+
+/// The same cases in every run; PROPTEST_CASES asks for more of them.
+fn config() -> ProptestConfig {
+    ProptestConfig { rng_seed: RngSeed::Fixed(0x9e37_79b9), failure_persistence: None, ..ProptestConfig::default() }
 }
 
 const COMPLETE: &str = include_str!("complete.yaml");
@@ -77,6 +83,8 @@ fn nearly_a_recipe() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&bytes, COMPLETE.as_bytes()).map(|recipe| recipe.canonical_json());
@@ -105,4 +113,21 @@ proptest! {
         let _ = read(&bytes, b"");
         let _ = read(&bytes, COMPLETE.as_bytes());
     }
+}
+
+#[test]
+fn what_a_layer_says_cannot_control_the_terminal() {
+    let message = read(b"\"\\e[2J\\u202e\\nname\": x", COMPLETE.as_bytes()).unwrap_err().to_string();
+    assert!(message.starts_with(r"a.yaml:1:1: unknown key `\u{1b}[2J\u{202e}\nname` in the recipe"), "{message}");
+}
+
+#[test]
+fn messages_are_short_and_few() {
+    let long = format!("sysusers: {{\"{}\": [x]}}", "k".repeat(1000));
+    let message = read(long.as_bytes(), COMPLETE.as_bytes()).unwrap_err().to_string();
+    assert!(message.len() < 1000, "{message}");
+    let many: String = (0..5000).map(|number| format!("key{number}: x\n")).collect();
+    let message = read(many.as_bytes(), COMPLETE.as_bytes()).unwrap_err().to_string();
+    assert_eq!(message.lines().count(), 101);
+    assert!(message.ends_with("and 4900 more problems"), "{message}");
 }

@@ -117,16 +117,16 @@ fn contradictions_are_refused_with_both_places() {
     for (layer, expected) in [
         (
             "units: {enable: [a.service], mask: [a.service]}",
-            "b.yaml:1:37: this masks it, but the recipe also enables unit `a.service`, which contradicts b.yaml:1:18",
+            "b.yaml:1:37: `a.service` is masked here but enabled by b.yaml:1:18; keep one of them",
         ),
-        ("units: {enable: [a.service], disable: [a.service]}", "disables it"),
+        ("units: {enable: [a.service], disable: [a.service]}", "is disabled here but enabled by"),
         (
             "packages: {exclude: [linux-image-cloud-amd64]}\nkernel: {package: linux-image-cloud-amd64}",
-            "that is the kernel",
+            "is excluded here but is the kernel chosen by b.yaml:2:19",
         ),
         (
             "files: [{path: /a, content: x}, {path: /a/b/c, content: x}]",
-            "b.yaml:1:33: `/a/b/c` lies below `/a`, which contradicts b.yaml:1:9",
+            "b.yaml:1:33: `/a/b/c` lies below `/a`, which is made a file by b.yaml:1:9",
         ),
         ("base: {debian: {repositories: [{name: x, suite: y, key: k}]}}", "repository `x` needs the key `urls`"),
         ("base: {debian: {components: []}}", "there would be no packages"),

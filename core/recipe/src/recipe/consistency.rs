@@ -27,21 +27,16 @@ pub(super) fn check(recipe: &RecipeFields, problems: &mut Problems) {
 
 fn check_packages(recipe: &RecipeFields, problems: &mut Problems) {
     let packages = &recipe.packages;
-    check_disjoint(
-        (&packages.include, "installs package"),
-        (&packages.exclude, "excludes it"),
-        "packages.include",
-        problems,
-    );
+    check_disjoint((&packages.include, "installed"), (&packages.exclude, "excluded"), "packages.include", problems);
     if let Some(kernel) = &recipe.kernel.package
         && let Some(excluded) = packages.exclude.origin(&kernel.value)
     {
         problems.add(
             excluded,
             ProblemKind::Contradiction {
-                what: format!("this excludes package `{}`", kernel.value),
+                what: format!("`{}` is excluded here but is the kernel chosen by", kernel.value),
                 other: kernel.origin.clone(),
-                advice: "that is the kernel; choose another `kernel.package` first".to_owned(),
+                advice: "choose another `kernel.package`, or do not exclude it".to_owned(),
             },
         );
     }
@@ -49,9 +44,9 @@ fn check_packages(recipe: &RecipeFields, problems: &mut Problems) {
 
 fn check_units(recipe: &RecipeFields, problems: &mut Problems) {
     let units = &recipe.units;
-    let enabled = (&units.enable, "enables unit");
-    check_disjoint(enabled, (&units.disable, "disables it"), "units.enable", problems);
-    check_disjoint(enabled, (&units.mask, "masks it"), "units.enable", problems);
+    let enabled = (&units.enable, "enabled");
+    check_disjoint(enabled, (&units.disable, "disabled"), "units.enable", problems);
+    check_disjoint(enabled, (&units.mask, "masked"), "units.enable", problems);
 }
 
 /// Refuses what is in both sets, at the place that was written last.
@@ -66,7 +61,7 @@ fn check_disjoint<T: Ord + Display>(
             problems.add(
                 there,
                 ProblemKind::Contradiction {
-                    what: format!("this {opposite_verb}, but the recipe also {verb} `{value}`"),
+                    what: format!("`{value}` is {opposite_verb} here but {verb} by"),
                     other: here.clone(),
                     advice: format!("keep one of them, or add `!remove {value}` to `{place}` here"),
                 },
@@ -91,9 +86,9 @@ fn check_files(recipe: &RecipeFields, problems: &mut Problems) {
                 problems.add(
                     &entry.origin,
                     ProblemKind::Contradiction {
-                        what: format!("`{}` lies below `{parent}`", entry.path),
+                        what: format!("`{}` lies below `{parent}`, which is made a file by", entry.path),
                         other: (*file).clone(),
-                        advice: "where that is a file; remove or move one of them".to_owned(),
+                        advice: "remove or move one of them".to_owned(),
                     },
                 );
             }

@@ -93,7 +93,7 @@ fn the_schema_refuses_what_the_language_refuses() {
 
 #[test]
 fn the_table_of_keys_in_the_reference_is_current() {
-    let mut table = String::from("| key | value | default | later layers |\n|---|---|---|---|\n");
+    let mut table = String::from("| key | meaning | value | default | in later layers |\n|---|---|---|---|---|\n");
     rows("", &json_schema(), &mut table);
     let start = "<!-- keys: made from the schema by UPDATE_SNAPSHOTS=1 cargo test -p recipe -->\n";
     let end = "<!-- end of keys -->";
@@ -116,8 +116,11 @@ fn rows(outer: &str, schema: &Value, table: &mut String) {
             (value, _) => format!("`{}`", value.to_string().replace('"', "")),
         };
         let (value, merge) = kind(property);
+        // An item of a list is replaced whole, so its keys do not merge one by one.
+        let merge = if path.contains("[]") { "-".to_owned() } else { merge };
+        let meaning = property["description"].as_str().unwrap_or_default().replace('\n', " ");
         let escaped = value.replace('|', "\\|");
-        table.push_str(&format!("| `{path}` | {escaped} | {default} | {merge} |\n"));
+        table.push_str(&format!("| `{path}` | {meaning} | {escaped} | {default} | {merge} |\n"));
         rows(&format!("{path}."), property, table);
         rows(&format!("{path}[]."), &property["items"], table);
     }
