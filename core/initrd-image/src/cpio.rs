@@ -63,12 +63,7 @@ pub enum WriteError {
 ///
 /// # Errors
 /// When a file cannot be read, the output fails, or a file has 4 GiB or more.
-pub fn write(
-    tree: &FileTree,
-    blobs: &dyn ReadBlob,
-    latest: Timestamp,
-    out: &mut dyn Write,
-) -> Result<u64, WriteError> {
+pub fn write(tree: &FileTree, blobs: &dyn ReadBlob, latest: Timestamp, out: &mut dyn Write) -> Result<u64, WriteError> {
     let links = tree.link_counts();
     let mut numbers: HashMap<InodeId, (u32, u32)> = HashMap::new();
     let mut written = 0;
@@ -97,9 +92,8 @@ pub fn write(
             Kind::Socket => (file_type::SOCKET, &empty, None),
         };
         let seconds = inode.metadata.mtime.min(latest).seconds.max(0);
-        let word = |value: u64, what| {
-            u32::try_from(value).map_err(|_| WriteError::TooLarge { path: shown.clone(), what })
-        };
+        let word =
+            |value: u64, what| u32::try_from(value).map_err(|_| WriteError::TooLarge { path: shown.clone(), what });
         let header = Header {
             inode: *number,
             mode: kind | u32::from(inode.metadata.mode),

@@ -4,9 +4,7 @@
 //! later by name. Only 64-bit little-endian files: both architectures Piccolo runs on are.
 
 use object::LittleEndian;
-use object::elf::{
-    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64, ProgramHeader64,
-};
+use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64, ProgramHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 use serde::Deserialize;
 

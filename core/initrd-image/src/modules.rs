@@ -6,9 +6,9 @@
 pub mod decompress;
 pub mod graph;
 pub mod index;
+mod index_file;
 pub mod module_info;
 pub mod select;
-mod index_file;
 pub(crate) mod wanted;
 
 use file_tree::content::ReadBlob;
@@ -74,7 +74,9 @@ pub enum ModulesError {
         source: io::Error,
     },
     /// A name that cannot be stored in the indexes.
-    #[error("the text {text:?} of module {module} holds bytes other than ASCII, which kmod's index format cannot store")]
+    #[error(
+        "the text {text:?} of module {module} holds bytes other than ASCII, which kmod's index format cannot store"
+    )]
     NotAscii {
         /// The module.
         module: String,

@@ -1,6 +1,9 @@
 //! Why each file is in an initrd.
 
+use file_tree::path::TreePath;
+use file_tree::tree::{FileTree, Kind};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fmt;
 
 /// What a cut put into an initrd, and what it could not find.
@@ -27,6 +30,30 @@ pub struct Report {
     pub not_loaded: Vec<NotLoaded>,
 }
 
+impl Report {
+    /// Fills in sizes and sorts, once the tree is complete.
+    pub(crate) fn finish(&mut self, tree: &FileTree) {
+        self.files.sort_by(|one, other| one.path.cmp(&other.path));
+        let mut counted = HashSet::new();
+        for file in &mut self.files {
+            let id = TreePath::parse(&file.path).ok().and_then(|path| tree.lookup(&path));
+            let Some((id, Kind::File(content))) = id.map(|id| (id, &tree.inode(id).kind)) else { continue };
+            file.bytes = content.length();
+            if counted.insert(id) {
+                self.bytes += content.length();
+            }
+        }
+        for list in
+            [&mut self.missing_firmware, &mut self.missing_modules, &mut self.missing_programs, &mut self.missing_units]
+        {
+            list.sort();
+            list.dedup();
+        }
+        self.not_loaded.sort();
+        self.not_loaded.dedup();
+    }
+}
+
 /// One file or link of the initrd.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportedFile {
@@ -39,7 +66,7 @@ pub struct ReportedFile {
 }
 
 /// A thing that something included asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Missing {
     /// The thing.
     pub name: String,
@@ -48,7 +75,7 @@ pub struct Missing {
 }
 
 /// A library left out that a program may load by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NotLoaded {
     /// The library's names, the preferred one first.
     pub libraries: Vec<String>,

@@ -22,7 +22,9 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Something other than an entry.
-    #[error("byte {offset} of the archive begins no cpio entry (\"newc\" format); a compressed archive must be decompressed first")]
+    #[error(
+        "byte {offset} of the archive begins no cpio entry (\"newc\" format); a compressed archive must be decompressed first"
+    )]
     NotAnEntry {
         /// Where, from the archive's start.
         offset: u64,
@@ -111,9 +113,7 @@ fn add<R: Read>(
     let body_start = input.offset;
     let kind = match mode & file_type::MASK {
         file_type::DIRECTORY => Kind::Directory(Default::default()),
-        file_type::FILE => {
-            Kind::File(Content::from_blob(blob, start.saturating_add(body_start), size.into()))
-        }
+        file_type::FILE => Kind::File(Content::from_blob(blob, start.saturating_add(body_start), size.into())),
         file_type::SYMLINK if size as usize <= MAXIMUM_PATH => {
             let mut target = vec![0; size as usize];
             input.fill(&mut target)?;

@@ -51,7 +51,10 @@ pub fn decompress(
         done.bytes_after += bytes.len() as u64;
         let plain = path.strip_suffix(suffix).expect("files are listed by this suffix");
         tree.remove(&kernel.file(path)?);
-        tree.insert(&kernel.file(&format!("{plain}.ko"))?, Inode { kind: Kind::File(Content::from_bytes(bytes)), ..packed })?;
+        tree.insert(
+            &kernel.file(&format!("{plain}.ko"))?,
+            Inode { kind: Kind::File(Content::from_bytes(bytes)), ..packed },
+        )?;
     }
     Ok(done)
 }
@@ -61,7 +64,9 @@ fn unpack(content: &Content, suffix: &str, blobs: &dyn ReadBlob) -> io::Result<V
     let mut bytes = Vec::with_capacity(packed.len().saturating_mul(4));
     let limit = MAXIMUM_MODULE + 1;
     match suffix {
-        ".ko.xz" => liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice()).take(limit).read_to_end(&mut bytes)?,
+        ".ko.xz" => {
+            liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice()).take(limit).read_to_end(&mut bytes)?
+        }
         ".ko.zst" => zstd::stream::read::Decoder::new(packed.as_slice())?.take(limit).read_to_end(&mut bytes)?,
         _ => flate2::read::MultiGzDecoder::new(packed.as_slice()).take(limit).read_to_end(&mut bytes)?,
     };

@@ -57,8 +57,14 @@ pub fn files(set: &ModuleSet) -> Result<Vec<(&'static str, Vec<u8>)>, ModulesErr
         ("modules.dep.bin", dependencies.index.to_bytes()),
         ("modules.alias", Some(alias_text(set).into_bytes())),
         ("modules.alias.bin", alias_index(set)?.to_bytes()),
-        ("modules.softdep", Some(values_text(set, "softdep", "# Soft dependencies extracted from modules themselves.\n"))),
-        ("modules.weakdep", Some(values_text(set, "weakdep", "# Weak dependencies extracted from modules themselves.\n"))),
+        (
+            "modules.softdep",
+            Some(values_text(set, "softdep", "# Soft dependencies extracted from modules themselves.\n")),
+        ),
+        (
+            "modules.weakdep",
+            Some(values_text(set, "weakdep", "# Weak dependencies extracted from modules themselves.\n")),
+        ),
         ("modules.symbols", Some(symbol_text(set, &symbols).into_bytes())),
         ("modules.symbols.bin", symbol_index(set, &symbols)?.to_bytes()),
         ("modules.builtin.bin", builtin_index(set)?.to_bytes()),

@@ -69,7 +69,11 @@ pub fn select(
 }
 
 /// Positions of the modules that any pattern matches. Patterns that match none are added to `unmatched`.
-fn matching(set: &ModuleSet, patterns: &[String], unmatched: &mut Vec<String>) -> Result<BTreeSet<usize>, ModulesError> {
+fn matching(
+    set: &ModuleSet,
+    patterns: &[String],
+    unmatched: &mut Vec<String>,
+) -> Result<BTreeSet<usize>, ModulesError> {
     let mut all = BTreeSet::new();
     for text in patterns {
         let pattern = Pattern::parse(text)?;
@@ -124,7 +128,15 @@ mod tests {
     #[test]
     fn patterns_match_globs_classes_and_names() {
         let gpu = "kernel/drivers/gpu/drm/bochs/bochs-drm.ko";
-        for pattern in ["kernel/drivers/gpu/**", "drivers/gpu/**", "drivers/gpu", "kernel/drivers/gpu/", "bochs_drm", "bochs-drm", gpu] {
+        for pattern in [
+            "kernel/drivers/gpu/**",
+            "drivers/gpu/**",
+            "drivers/gpu",
+            "kernel/drivers/gpu/",
+            "bochs_drm",
+            "bochs-drm",
+            gpu,
+        ] {
             assert!(Pattern::parse(pattern).unwrap().matches(gpu), "{pattern}");
         }
         for pattern in ["drivers/gp", "drivers/*", "gpu", "bochs"] {

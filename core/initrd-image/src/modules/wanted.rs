@@ -61,9 +61,9 @@ pub(crate) fn wanted(set: &ModuleSet, names: &[&str]) -> Result<Wanted, ModulesE
                     pending.extend(positions.into_iter().map(|needed| (needed, because(Cause::SoftDependency))));
                 }
                 Found::BuiltIn => {}
-                Found::Nothing => wanted
-                    .missing
-                    .push(Missing { name: name.to_owned(), wanted_by: Some(module.name.clone()) }),
+                Found::Nothing => {
+                    wanted.missing.push(Missing { name: name.to_owned(), wanted_by: Some(module.name.clone()) })
+                }
             }
         }
     }
