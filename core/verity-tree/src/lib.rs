@@ -9,6 +9,8 @@
 //! [`verify::verify`] checks data against a tree.
 
 pub mod digest;
+#[cfg(target_arch = "x86_64")]
+mod interleaved;
 pub mod shape;
 pub mod stream;
 pub mod superblock;
