@@ -56,7 +56,6 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
 
     report::listening(address);
     service_manager::ready(address);
-    info!(%address, "answering");
 
     server.run(stop).await;
     info!("stopped");

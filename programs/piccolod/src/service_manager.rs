@@ -28,7 +28,7 @@ pub async fn feed_watchdog(published: watch::Receiver<Published>, mut stop: Stop
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
     };
-    info!(?patience, "the watchdog is watching");
+    info!("systemd restarts the daemon when it is silent for {patience:?}");
     // systemd asks for a ping every half of the time; a third leaves room for a machine under load.
     let mut pings = interval(patience / 3);
     loop {

@@ -47,6 +47,8 @@ async function refresh() {
   document.title = page.title;
   Object.assign(document.body.dataset, page.body.dataset);
   document.querySelector("main").replaceWith(page.querySelector("main"));
+  // Screen readers are told here, because what was replaced cannot speak for itself.
+  showConnection(`${page.title}. Figures are live.`);
 }
 
 function showConnection(text) {
