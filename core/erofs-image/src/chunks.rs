@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn only_whole_blocks_become_holes() {
         assert_eq!(Chunks::of(&content(&[(false, 1), (true, 4095), (false, 1)])), None);
-        assert_eq!(Chunks::of(&content(&[(false, 1), (true, 8190)])).unwrap().stored, [0..1]);
+        assert_eq!(Chunks::of(&content(&[(false, 1), (true, 8190)])).unwrap().stored, vec![0..1; 1]);
         let chunks = Chunks::of(&content(&[(false, 4095), (true, 1), (true, 4096), (false, 5000)])).unwrap();
         assert_eq!((chunks.bits, chunks.count, chunks.blocks()), (0, 4, 3));
         assert_eq!(chunks.stored, [0..1, 2..4]);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_hole_at_the_end_needs_no_whole_block() {
         let chunks = Chunks::of(&content(&[(false, 4096), (true, 7)])).unwrap();
-        assert_eq!((chunks.stored, chunks.count), (vec![0..1], 2));
+        assert_eq!((chunks.stored, chunks.count), (vec![0..1; 1], 2));
         assert_eq!(Chunks::of(&content(&[(true, 1)])).unwrap().stored, []);
     }
 
@@ -119,6 +119,6 @@ mod tests {
         let chunks = Chunks::of(&content(&[(false, 1), (true, 1 << 40)])).unwrap();
         assert_eq!((chunks.bits, chunks.count), (9, (1 << 19) + 1));
         let (stored, blocks) = (chunks.stored.clone(), chunks.blocks());
-        assert_eq!((stored, blocks), (vec![0..1], 512));
+        assert_eq!((stored, blocks), (vec![0..1; 1], 512));
     }
 }

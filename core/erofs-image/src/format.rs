@@ -260,7 +260,7 @@ impl RawInode {
 /// A device number as Linux's `new_encode_dev`: 12 bits of major, 20 of minor. Nothing for a larger one.
 pub(crate) fn encode_device(device: DeviceNumber) -> Option<u32> {
     (device.major < 1 << 12 && device.minor < 1 << 20)
-        .then(|| device.minor & 0xff | device.major << 8 | (device.minor & !0xff) << 12)
+        .then_some(device.minor & 0xff | device.major << 8 | (device.minor & !0xff) << 12)
 }
 
 /// The reverse of [`encode_device`].

@@ -1,11 +1,19 @@
 //! Images of ours as `fsck.erofs` and the kernel see them.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests hand images to real programs")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests hand images to real programs"
+)]
 
 mod support;
 
 use erofs_image::plan::{Options, plan};
+use erofs_image::read::{ImagePlace, read_tree};
 use file_tree::content::{Content, Extent, NoBlobs, ReadBlob};
+use file_tree::import::tree_from_tar;
 use file_tree::path::TreePath;
 use file_tree::tree::{DeviceNumber, FileTree, Inode, Kind, Metadata, Timestamp};
 use proptest::collection::{btree_map, vec};
@@ -13,7 +21,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{Detail, HostFiles, assert_same, command, describe, fsck_programs, run, tree_of_directory};
+use support::{Detail, HostFiles, assert_same, command, describe, fsck_programs, run, tools_tree, tree_of_directory};
 
 const BUILD_TIME: Timestamp = Timestamp { seconds: 1_700_000_000, nanoseconds: 0 };
 
@@ -34,6 +42,9 @@ fn check(tree: &FileTree, blobs: &dyn ReadBlob) {
     let plan = plan(tree, &options()).unwrap();
     plan.write(blobs, &mut fs::File::create(&image).unwrap()).unwrap();
     assert_eq!(fs::metadata(&image).unwrap().len(), plan.length());
+    let mut files = HostFiles::default();
+    let read = read_image(&mut files, &image);
+    assert_same(&describe(&read, &files, Detail::All), &describe(tree, blobs, Detail::All), "what is read back");
 
     let has_holes = tree.walk().any(|(_, id)| match &tree.inode(id).kind {
         Kind::File(content) => content.extents().iter().any(|extent| matches!(extent, Extent::Hole { .. })),
@@ -53,6 +64,12 @@ fn check(tree: &FileTree, blobs: &dyn ReadBlob) {
         assert_same(&describe(&found, &files, detail), &describe(tree, blobs, detail), "what fsck.erofs extracts");
     }
     compare_mounted(&image, scratch.path(), tree, blobs);
+}
+
+/// Reads a whole image file with our own reader.
+fn read_image(files: &mut HostFiles, image: &Path) -> FileTree {
+    let place = ImagePlace { blob: files.add(image), offset: 0, length: fs::metadata(image).unwrap().len() };
+    read_tree(&place, files).unwrap()
 }
 
 /// Mounts the image and compares what the kernel shows.
@@ -237,6 +254,51 @@ fn check_image_mounted(tree: &FileTree) {
         run(command(&fsck).arg(&image));
     }
     compare_mounted(&image, scratch.path(), tree, &NoBlobs);
+}
+
+#[test]
+fn images_of_mkfs_are_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let tree = tools_tree();
+    let source = tree.join("etc");
+    for (index, mkfs) in [Path::new("mkfs.erofs"), &tree.join("usr/bin/mkfs.erofs")].into_iter().enumerate() {
+        for (variant, extra) in [["-Eforce-inode-compact"], ["-Eforce-inode-extended"]].iter().enumerate() {
+            let image = scratch.path().join(format!("image-{index}-{variant}"));
+            run(command(mkfs).args(extra).args(["-T1700000000"]).arg(&image).arg(&source));
+            let mut files = HostFiles::default();
+            let read = read_image(&mut files, &image);
+            let mut expected = tree_of_directory(&source, &mut files);
+            let ids: Vec<_> = expected.walk().map(|(_, id)| id).collect();
+            ids.iter().for_each(|id| expected.inode_mut(*id).metadata.mtime = BUILD_TIME);
+            assert_same(&describe(&read, &files, Detail::All), &describe(&expected, &files, Detail::All), "mkfs.erofs");
+        }
+    }
+    let image = scratch.path().join("chunks");
+    let mkfs = tree.join("usr/bin/mkfs.erofs");
+    run(command(&mkfs).args(["--chunksize=8192"]).arg(&image).arg(tree.join("usr/share/keyrings")));
+    let mut files = HostFiles::default();
+    let read = read_image(&mut files, &image);
+    let expected = tree_of_directory(&tree.join("usr/share/keyrings"), &mut files);
+    assert_same(&describe(&read, &files, Detail::All), &describe(&expected, &files, Detail::All), "chunked mkfs.erofs");
+}
+
+#[test]
+fn a_real_system_comes_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let archive = scratch.path().join("usr.tar");
+    let directories = ["etc", "usr/bin", "usr/lib/systemd", "usr/share/zoneinfo", "var"];
+    let tools = tools_tree();
+    let present = directories.iter().filter(|name| tools.join(name).exists());
+    run(Command::new("tar")
+        .args(["--format=posix", "--xattrs", "--numeric-owner", "-C"])
+        .arg(&tools)
+        .arg("-cf")
+        .arg(&archive)
+        .args(present));
+    let mut files = HostFiles::default();
+    let blob = files.add(&archive);
+    let tree = tree_from_tar(std::io::BufReader::new(fs::File::open(&archive).unwrap()), blob).unwrap();
+    check(&tree, &files);
 }
 
 fn name() -> impl Strategy<Value = Vec<u8>> {

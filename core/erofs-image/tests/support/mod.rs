@@ -139,13 +139,14 @@ pub fn describe(tree: &FileTree, blobs: &dyn ReadBlob, detail: Detail) -> Vec<St
 
 fn hash(content: &Content, blobs: &dyn ReadBlob) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let mut piece = vec![0; 1 << 20];
+    let zeros = vec![0; 1 << 20];
+    let mut piece = zeros.clone();
     let mut at = 0;
     while at < content.length() {
         let take = (content.length() - at).min(1 << 20) as usize;
         content.read_exact_at(blobs, at, &mut piece[..take]).unwrap();
         // Zeros are skipped: files with huge holes are hashed too.
-        if piece[..take].iter().any(|byte| *byte != 0) {
+        if piece[..take] != zeros[..take] {
             hasher.write_u64(at);
             hasher.write(&piece[..take]);
         }
@@ -165,11 +166,16 @@ pub fn assert_same(found: &[String], expected: &[String], what: &str) {
     panic!("{what} differs\nmissing {missing:#?}\nextra {extra:#?}");
 }
 
+/// A tree of Debian trixie with erofs-utils in it.
+pub fn tools_tree() -> PathBuf {
+    std::env::var_os("PICCOLO_TOOLS_TREE")
+        .expect("PICCOLO_TOOLS_TREE names a Debian trixie tree with erofs-utils; run through `cargo xtask test`")
+        .into()
+}
+
 /// The `fsck.erofs` versions that must agree: the host's (1.5 on Debian 12) and trixie's 1.8.
 pub fn fsck_programs() -> Vec<PathBuf> {
-    let tools = std::env::var_os("PICCOLO_TOOLS_TREE")
-        .expect("PICCOLO_TOOLS_TREE names a Debian trixie tree with erofs-utils; run through `cargo xtask test`");
-    vec![PathBuf::from("fsck.erofs"), Path::new(&tools).join("usr/bin/fsck.erofs")]
+    vec![PathBuf::from("fsck.erofs"), tools_tree().join("usr/bin/fsck.erofs")]
 }
 
 /// A command for a program of the host or of the trixie tools tree, the latter with its own loader and libraries.
