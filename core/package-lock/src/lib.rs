@@ -7,6 +7,7 @@ pub mod apt_output;
 pub mod apt_sources;
 pub mod control;
 pub mod deb822;
+pub mod deb_archive;
 pub mod difference;
 pub mod digest;
 pub mod dpkg_database;

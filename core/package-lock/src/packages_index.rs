@@ -133,9 +133,31 @@ pub fn is_archive_path(path: &str) -> bool {
         && path.split('/').all(|component| component != "..")
 }
 
+/// The name that a mistyped one most likely means: at most two letters different.
+#[must_use]
+pub fn nearest_name<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+    let near = names.filter(|name| name.len().abs_diff(wanted.len()) <= 2).map(|name| (edit_distance(name, wanted), name));
+    near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| name)
+}
+
+/// Levenshtein's distance between two ASCII names.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b = b.as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (line, left) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+        for (column, right) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(left != *right);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{IndexError, is_archive_path, parse_index};
+    use super::{IndexError, is_archive_path, nearest_name, parse_index};
     use proptest::prelude::{any, proptest};
 
     const INDEX: &str = "Package: libc6\nSource: glibc (2.41-12)\nVersion: 2.41-12+b1\nArchitecture: amd64\n\
@@ -150,6 +172,14 @@ mod tests {
         assert_eq!((all[0].source, all[0].source_version, all[0].essential), ("glibc", "2.41-12", false));
         assert_eq!((all[1].source, all[1].source_version, all[1].essential), ("bash", "5.2", true));
         assert_eq!(all[1].path, "bash.deb");
+    }
+
+    #[test]
+    fn guesses_what_a_mistyped_name_means() {
+        let names = || ["systemd", "system-tools", "sysstat"].into_iter();
+        assert_eq!(nearest_name(names(), "sytemd"), Some("systemd"));
+        assert_eq!(nearest_name(names(), "systmed"), Some("systemd"));
+        assert_eq!(nearest_name(names(), "vim"), None);
     }
 
     #[test]
