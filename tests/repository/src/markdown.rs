@@ -15,17 +15,32 @@ pub fn prose(text: &str) -> Vec<(usize, &str)> {
     lines
 }
 
-/// The lines of the first fenced block.
+/// The fenced blocks in a language, each with the number of its first line. An empty language means any.
 #[must_use]
-pub fn first_code(text: &str) -> Vec<&str> {
-    let is_fence = |line: &&str| line.starts_with("```");
-    text.lines().skip_while(|line| !is_fence(line)).skip(1).take_while(|line| !is_fence(line)).collect()
+pub fn code_blocks(text: &str, language: &str) -> Vec<(usize, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, &str, String)> = None;
+    for (index, line) in text.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(named)) => open = Some((index + 2, named, String::new())),
+            (Some((_, _, block)), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            (Some(_), Some(_)) => {
+                let closed = open.take().filter(|(_, named, _)| language.is_empty() || *named == language);
+                blocks.extend(closed.map(|(number, _, block)| (number, block)));
+            }
+            (None, None) => {}
+        }
+    }
+    blocks
 }
 
 /// The targets of the links in a line: `[text](target)`.
 #[must_use]
 pub fn links(line: &str) -> Vec<&str> {
-    let line_without_code = |start: usize| line[..start].matches('`').count() % 2 == 0;
+    let line_without_code = |start: usize| line[..start].matches('`').count().is_multiple_of(2);
     line.match_indices("](")
         .filter(|(start, _)| line_without_code(*start))
         .filter_map(|(start, opening)| line[start + opening.len()..].split_once(')'))
@@ -63,7 +78,7 @@ fn anchor(title: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{anchors, code_spans, first_code, links};
+    use super::{anchors, code_blocks, code_spans, links};
 
     #[test]
     fn links_in_code_are_no_links() {
@@ -78,6 +93,8 @@ mod tests {
     #[test]
     fn code_is_found() {
         assert_eq!(code_spans("a `b/c` d `e`"), ["b/c", "e"]);
-        assert_eq!(first_code("x\n```sh\none\ntwo\n```\nthree"), ["one", "two"]);
+        let text = "x\n```sh\none\ntwo\n```\nthree\n```yaml\na: b\n```\n";
+        assert_eq!(code_blocks(text, ""), [(3, "one\ntwo\n".to_owned()), (8, "a: b\n".to_owned())]);
+        assert_eq!(code_blocks(text, "yaml"), [(8, "a: b\n".to_owned())]);
     }
 }

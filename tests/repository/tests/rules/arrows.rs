@@ -25,8 +25,8 @@ fn arrows_point_only_where_the_architecture_allows() {
                 violations.push(format!("{} → {folder}, which is in no room", from.folder()));
                 continue;
             };
-            // Tests may use the support for tests.
-            if !may_use(room, target) && !(dependency.is_for_tests() && target == Room::Workshop) {
+            let test_support = dependency.is_for_tests() && target == Room::Workshop;
+            if !may_use(room, target) && !test_support {
                 violations.push(format!("{} → {folder}", from.folder()));
             }
         }
@@ -58,4 +58,11 @@ fn core_uses_no_crate_that_has_effects() {
         }
     }
     no_violations("core is pure; move what needs these crates to system/:", &violations);
+}
+
+#[test]
+fn nothing_depends_on_programs_or_on_the_workshop() {
+    for from in [Room::Core, Room::System, Room::Api, Room::Web, Room::Programs] {
+        assert!(!may_use(from, Room::Programs) && !may_use(from, Room::Workshop), "{from:?}");
+    }
 }

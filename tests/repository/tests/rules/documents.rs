@@ -2,7 +2,7 @@
 
 use crate::no_violations;
 use repository::files::{exists, text, tracked, tracked_with_ending};
-use repository::markdown::{anchors, code_spans, first_code, links, prose};
+use repository::markdown::{anchors, code_blocks, code_spans, links, prose};
 
 #[test]
 fn paths_named_in_the_architecture_exist() {
@@ -79,8 +79,8 @@ fn resolve(document: &str, path: &str) -> String {
 #[test]
 fn the_readme_starts_with_the_two_commands() {
     let readme = text("README.md");
-    let commands: Vec<&str> =
-        first_code(&readme).iter().map(|line| line.split('#').next().unwrap_or_default().trim()).collect();
+    let (_, code) = code_blocks(&readme, "sh").into_iter().next().expect("the README shows commands");
+    let commands: Vec<&str> = code.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).collect();
     assert_eq!(commands, ["cargo xtask demo", "cargo xtask test"]);
     let before = readme.split("```").next().unwrap_or_default();
     assert!(before.lines().filter(|line| !line.is_empty()).count() <= 1, "only the title comes before the commands");

@@ -53,3 +53,10 @@ fn names_folder(line: &str, folder: &str) -> bool {
         !before.is_some_and(|character| character.is_alphanumeric() || "._-/}$)*".contains(character))
     })
 }
+
+#[test]
+fn a_folder_within_another_path_is_not_meant() {
+    let folder = FOLDERS[0];
+    assert!(names_folder(&format!("let path = \"{folder}main\";"), folder));
+    assert!(!names_folder(&format!("upper{folder}main"), folder));
+}

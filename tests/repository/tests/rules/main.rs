@@ -6,6 +6,7 @@ mod fuzz_targets;
 mod machine_names;
 mod manifests;
 mod purity;
+mod recipes;
 mod source_files;
 
 /// Fails with every violation at once, and with what to do about them.

@@ -73,3 +73,11 @@ fn own_dependencies(manifest: &str) -> impl Iterator<Item = &str> {
         entry && !line.contains("workspace = true")
     })
 }
+
+#[test]
+fn a_version_of_its_own_is_noticed() {
+    let manifest = "[dependencies]\n# why\na = { workspace = true }\nb.workspace = true\nc = \"1\"\n\n[lints]\nworkspace = true\n\n\
+                    [dev-dependencies.d]\nversion = \"2\"\n";
+    let found: Vec<&str> = own_dependencies(manifest).collect();
+    assert_eq!(found, ["c = \"1\"", "[dev-dependencies.d]", "version = \"2\""]);
+}
