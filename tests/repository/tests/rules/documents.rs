@@ -48,6 +48,28 @@ fn relative_links_lead_somewhere() {
     no_violations("these links are broken:", &violations);
 }
 
+#[test]
+fn documents_named_in_sources_exist() {
+    let tracked = tracked();
+    let mut violations = Vec::new();
+    for path in tracked_with_ending(&[".rs", ".toml", ".yaml"]) {
+        for (number, line) in text(&path).lines().enumerate() {
+            for name in documents_named(line).filter(|name| !exists(&tracked, name)) {
+                violations.push(format!("{path}:{}: {name}", number + 1));
+            }
+        }
+    }
+    no_violations("sources refer to documents that are not there:", &violations);
+}
+
+/// Words of the form `docs/….md`.
+fn documents_named(line: &str) -> impl Iterator<Item = &str> {
+    let part_of_path = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    line.split(move |character| !part_of_path(character))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| word.starts_with("docs/") && word.ends_with(".md"))
+}
+
 fn problem_of_link(tracked: &[String], document: &str, target: &str) -> Option<&'static str> {
     let (path, anchor) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
     let file = if path.is_empty() { document.to_owned() } else { resolve(document, path) };
