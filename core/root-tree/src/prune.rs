@@ -5,9 +5,8 @@ use file_tree::path::TreePath;
 use file_tree::tree::{FileTree, Kind};
 
 /// Removed whole.
-const REMOVED: [&str; 29] = [
+const REMOVED: [&str; 28] = [
     // Serves a person at a package manager's prompt, not a device.
-    "/usr/share/doc",
     "/usr/share/doc-base",
     "/usr/share/info",
     "/usr/share/lintian",
@@ -54,11 +53,29 @@ pub fn prune(tree: &mut FileTree) -> Result<(), RootTreeError> {
     for path in EMPTIED {
         empty(tree, path)?;
     }
+    remove_documentation(tree)?;
     remove_translations(tree)?;
     remove_backups(tree)?;
     remove_matching(tree, |name, is_directory| {
         (is_directory && name == b"__pycache__") || name.ends_with(b".pyc") || name.ends_with(b".dpkg-new")
     });
+    Ok(())
+}
+
+/// Documentation goes, licences stay: they have to go where the software goes.
+fn remove_documentation(tree: &mut FileTree) -> Result<(), RootTreeError> {
+    let documentation = TreePath::parse("/usr/share/doc")?;
+    let found: Vec<TreePath> = tree
+        .walk()
+        .filter(|(path, id)| {
+            let is_licence = path.components().last().is_some_and(|name| name == b"copyright");
+            path.starts_with(&documentation) && !is_licence && !matches!(tree.inode(*id).kind, Kind::Directory(_))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    for path in found {
+        tree.remove(&path);
+    }
     Ok(())
 }
 

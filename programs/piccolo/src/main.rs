@@ -1,3 +1,13 @@
-//! The operator's tool: build, run, inspect
+//! The operator's tool: build, run, inspect.
 
-fn main() {}
+mod build;
+mod cli;
+mod commands;
+mod failure;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub mod build;
+pub mod completions;
+pub mod doctor;
+pub mod inspect;
+pub mod lock;
+pub mod man;
+pub mod run;
