@@ -41,4 +41,3 @@ if [ -n "$broken" ]; then
     echo "$broken" >&2
     exit 1
 fi
-rm -f /usr/sbin/policy-rc.d

@@ -6,7 +6,7 @@ use host::invocation::{HostError, Invocation};
 use host::program::Program;
 use host::running::{RunningProgram, StandardInput};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use tempfile::TempDir;
 
@@ -28,6 +28,11 @@ pub enum NamespaceError {
         /// The user's name.
         user: String,
     },
+    /// What gives a user such a range is not installed.
+    #[error(
+        "newuidmap and newgidmap are not installed, which building without root needs; on Debian: apt-get install uidmap"
+    )]
+    NoMappingPrograms,
     /// The kernel forbids namespaces.
     #[error(
         "this machine does not let this user make namespaces ({reason}); as root, set the sysctl {setting}, or build as root"
@@ -42,7 +47,7 @@ pub enum NamespaceError {
     #[error("the root tree does not fit into memory; free some, add swap, or leave packages out")]
     NoSpace,
     /// A package's script failed.
-    #[error("configuring the packages failed:\n{log}")]
+    #[error("installing the packages into the root tree failed:\n{log}")]
     Configure {
         /// The end of what dpkg and the scripts said.
         log: String,
@@ -131,9 +136,11 @@ impl RunningStep {
 fn explain(error: HostError, step: Step) -> NamespaceError {
     let HostError::Failed { stderr, .. } = &error else { return NamespaceError::Host(error) };
     let log = last_lines(stderr);
+    if stderr.contains("failed to execute newuidmap") || stderr.contains("failed to execute newgidmap") {
+        return NamespaceError::NoMappingPrograms;
+    }
     if stderr.contains("newuidmap") || stderr.contains("no line matching user") || stderr.contains("uid_map failed") {
-        let user = rustix::process::getuid().as_raw().to_string();
-        return NamespaceError::NoSubordinateIds { user };
+        return NamespaceError::NoSubordinateIds { user: user_name() };
     }
     if let Some(line) = stderr.lines().find(|line| line.starts_with("unshare: ")) {
         let setting = if line.contains("Operation not permitted") {
@@ -150,6 +157,14 @@ fn explain(error: HostError, step: Step) -> NamespaceError {
         Step::Install => NamespaceError::Configure { log },
         Step::PostProcess => NamespaceError::PostProcess { log },
     }
+}
+
+/// The user's name, as usermod wants it; the number when the machine does not know a name.
+fn user_name() -> String {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut named = accounts.lines().filter(|line| line.split(':').nth(2) == Some(&id));
+    named.next().and_then(|line| line.split(':').next()).map_or(id.clone(), str::to_owned)
 }
 
 /// The end of a log that a person will look at.

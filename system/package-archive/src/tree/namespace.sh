@@ -13,7 +13,13 @@ tar --extract --preserve-permissions --same-owner --numeric-owner --delay-direct
     --xattrs --xattrs-include='*' --file=-
 
 mkdir -p dev proc run sys tmp
-mount -t proc -o nosuid,nodev,noexec piccolo-proc proc 2>/dev/null || mount --rbind /proc proc
+mount -t proc -o nosuid,nodev,noexec piccolo-proc proc
+# What is below belongs to this machine's kernel, not to the namespaces.
+for path in proc/sys proc/sysrq-trigger; do
+    [ -e "$path" ] || continue
+    mount --bind "$path" "$path"
+    mount -o remount,bind,ro,nosuid,nodev,noexec "$path"
+done
 mount -t tmpfs -o mode=0755,nosuid,size=16m piccolo-dev dev
 for device in full null random tty urandom zero; do
     : >"dev/$device"
@@ -29,10 +35,25 @@ mount -t tmpfs -o mode=1777,nosuid,nodev piccolo-tmp tmp
 mkdir -m 1777 run/lock
 hostname localhost
 
-env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC \
-    DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBCONF_NOWARNINGS=yes \
-    SYSTEMD_OFFLINE=1 SOURCE_DATE_EPOCH="$epoch" \
-    chroot . /.piccolo/run </dev/null >&2
+# The tree becomes the root directory of its scripts, without a way back and without the rights that reach beyond it: what is
+# installed by root has no more of them than what is installed by an ordinary user.
+inside() {
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC \
+        DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBCONF_NOWARNINGS=yes \
+        SYSTEMD_OFFLINE=1 SOURCE_DATE_EPOCH="$epoch" \
+        unshare --mount -- /bin/sh -euc "$enter" piccolo-enter "$1" </dev/null >&2
+}
+# shellcheck disable=SC2016 # Expanded by the inner shell.
+enter='
+    mkdir -p .piccolo/outside
+    pivot_root . .piccolo/outside
+    cd /
+    umount -l /.piccolo/outside
+    exec setpriv --bounding-set=-all,+chown,+dac_override,+dac_read_search,+fowner,+fsetid,+kill,+setgid,+setuid,+setfcap,+sys_chroot \
+        --inh-caps=-all "$1"
+'
+inside /.piccolo/run
+inside /.piccolo/clean
 
 umount --lazy --recursive dev proc run tmp
 rm -rf .piccolo

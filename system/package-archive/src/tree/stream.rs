@@ -26,6 +26,12 @@ const CHUNK: usize = 512 * 1024;
 const CHUNKS_AHEAD: usize = 128;
 /// Where the instructions are; removed before the tree is archived.
 const INSTRUCTIONS: &str = ".piccolo";
+/// What is run in the tree after unpacking …
+const CONFIGURE: &[u8] = include_bytes!("configure.sh");
+/// … or for the recipe's scripts …
+const POST_PROCESS: &[u8] = include_bytes!("post-process.sh");
+/// … and at the end.
+const CLEAN: &[u8] = include_bytes!("clean.sh");
 /// What keeps package scripts from starting daemons (Debian Policy 9.3.3.1; 101 is "action forbidden by policy").
 const POLICY: &str = "#!/bin/sh\nexit 101\n";
 
@@ -116,7 +122,8 @@ impl<'a> Plan<'a> {
             }
             let file = &self.files[index];
             if !self.by_dpkg[index] {
-                let mut package = PackageStream { plan: self, index, unpacker: &mut unpacker, deferred: &mut deferred };
+                let mut package =
+                    PackageStream { plan: self, index, unpacker: &mut unpacker, deferred: &mut deferred, cancel };
                 let list = package.copy(ChunkReader::new(receiver), builder)?;
                 lists.insert(index, list);
             }
@@ -145,7 +152,10 @@ impl<'a> Plan<'a> {
         self.put(builder, "var/lib/dpkg/available", 0o644, b"")?;
         self.put(builder, "var/lib/dpkg/info/format", 0o644, b"1\n")?;
         if !self.lockfile.provided.is_empty() {
-            self.put(builder, &format!("var/lib/dpkg/info/{PROVIDING_PACKAGE}.list"), 0o644, b"")?;
+            // dpkg --audit asks for both.
+            for kind in ["list", "md5sums"] {
+                self.put(builder, &format!("var/lib/dpkg/info/{PROVIDING_PACKAGE}.{kind}"), 0o644, b"")?;
+            }
         }
         let controls: Vec<PackageControl> = controls.into_iter().cloned().collect();
         for (name, text) in trigger_files(&controls) {
@@ -160,8 +170,8 @@ impl<'a> Plan<'a> {
     }
 
     fn write_instructions(&self, builder: &mut Builder<impl Write>) -> io::Result<()> {
-        let script = include_str!("configure.sh");
-        self.put(builder, &format!("{INSTRUCTIONS}/run"), 0o755, script.as_bytes())?;
+        self.put(builder, &format!("{INSTRUCTIONS}/run"), 0o755, CONFIGURE)?;
+        self.put(builder, &format!("{INSTRUCTIONS}/clean"), 0o755, CLEAN)?;
         self.put(builder, "usr/sbin/policy-rc.d", 0o755, POLICY.as_bytes())?;
         let line = |index: usize| format!("{}\n", self.controls[index].info_name());
         let lines = |indices: &mut dyn Iterator<Item = usize>| {
@@ -217,6 +227,7 @@ struct PackageStream<'p, 'a> {
     index: usize,
     unpacker: &'p mut Unpacker<'a>,
     deferred: &'p mut Vec<(Header, Vec<u8>)>,
+    cancel: &'p Cancel,
 }
 
 impl PackageStream<'_, '_> {
@@ -228,6 +239,9 @@ impl PackageStream<'_, '_> {
         let mut archive = tar::Archive::new(data);
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
+            if self.cancel.is_cancelled() {
+                return Err(TreeError::Cancelled);
+            }
             let path = entry.path_bytes().into_owned();
             let link = entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
             let kind = match entry.header().entry_type() {
@@ -357,7 +371,8 @@ pub(crate) fn write_with_scripts(
         let mut put = |name: String, contents: &[u8]| {
             builder.append_data(&mut regular_header(0o755, contents.len() as u64, 0), name, contents)
         };
-        put(format!("{INSTRUCTIONS}/run"), include_bytes!("post-process.sh")).map_err(TreeError::Stream)?;
+        put(format!("{INSTRUCTIONS}/run"), POST_PROCESS).map_err(TreeError::Stream)?;
+        put(format!("{INSTRUCTIONS}/clean"), CLEAN).map_err(TreeError::Stream)?;
         for (index, script) in scripts.iter().enumerate() {
             put(format!("{INSTRUCTIONS}/scripts/{index:04}"), &script.contents).map_err(TreeError::Stream)?;
             put(format!("{INSTRUCTIONS}/names/{index:04}"), script.name.as_bytes()).map_err(TreeError::Stream)?;
