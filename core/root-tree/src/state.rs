@@ -1,8 +1,8 @@
 //! State leaves the image: `/var` becomes tmpfiles.d lines and factory files, and the homes move there.
 
-use crate::edit::{RootTreeError, directory, empty, file, names, symlink};
+use crate::edit::{RootTreeError, directory, empty, file, insert, names, symlink};
 use file_tree::path::TreePath;
-use file_tree::tree::{FileTree, Kind};
+use file_tree::tree::{FileTree, Inode, Kind, Metadata};
 use std::fmt::Write;
 
 /// Directories of the root that hold state, and where below `/var` they live.
@@ -25,12 +25,19 @@ pub fn separate(tree: &mut FileTree) -> Result<(), RootTreeError> {
     for (path, name, mode) in HOMES {
         let old = TreePath::parse(path)?;
         let new = format!("/var/{name}");
-        if tree.lookup(&old).is_some_and(|id| matches!(tree.inode(id).kind, Kind::Directory(_))) {
-            tree.rename(&old, &TreePath::parse(&new)?)
+        let metadata = match tree.lookup(&old).map(|id| tree.inode(id)) {
+            Some(inode) if matches!(inode.kind, Kind::Directory(_)) => inode.metadata,
+            // A link of the recipe's own making stays.
+            Some(_) => continue,
+            None => Metadata::root_owned(mode),
+        };
+        insert(tree, &new, Inode::directory(metadata))?;
+        let target = TreePath::parse(&new)?;
+        for child in names(tree, path)? {
+            tree.rename(&old.join(&child), &target.join(&child))
                 .map_err(|source| RootTreeError::Edit { path: new.clone(), source })?;
-        } else if tree.lookup(&old).is_none() {
-            directory(tree, &new, mode)?;
         }
+        tree.remove(&old);
         symlink(tree, path, &new[1..])?;
     }
     directory(tree, "/var/lib/piccolo", 0o755)?;

@@ -70,7 +70,7 @@ fn no_kernel_and_two_kernels_are_errors() {
 
 #[test]
 fn state_becomes_tmpfiles_lines_and_factory_files() {
-    let mut tree = tree_of(&["/var/lib/app/seed file", "/root/.profile", "/usr/bin/x"]);
+    let mut tree = tree_of(&["/var/lib/app/seed file", "/root/.profile", "/opt/vendor/x", "/var/opt/y", "/usr/bin/x"]);
     let link = Inode::new(Metadata::root_owned(0o777), Kind::Symlink(b"/run".to_vec()));
     tree.insert(&TreePath::parse("/var/run").unwrap(), link).unwrap();
     state::separate(&mut tree).unwrap();
@@ -82,6 +82,8 @@ fn state_becomes_tmpfiles_lines_and_factory_files() {
         "C \"/var/lib/app/seed file\" 0640 0 0 -",
         "C /var/roothome/.profile 0640 0 0 -",
         "L /var/run - - - - /run",
+        "C /var/opt/vendor/x 0640 0 0 -",
+        "C /var/opt/y 0640 0 0 -",
         "d /var/home 0755 0 0 -",
     ] {
         assert!(lines.lines().any(|have| have == line), "{line} is missing from:\n{lines}");
