@@ -6,7 +6,7 @@ use crate::directory::{DirectoryError, MachineDirectory};
 use crate::disks::{self, DiskError};
 use crate::firmware::{self, Firmware, NoFirmware};
 use crate::keeper::Keeper;
-use crate::qmp::{self, Qmp, QmpError};
+use crate::qmp::{self, POWER_BUTTON_INTERVAL, Qmp, QmpError};
 use crate::settings::{ForwardedPort, MachineSettings};
 use crate::software_tpm::{self, TpmError};
 use crate::{qemu, unix_socket};
@@ -302,14 +302,24 @@ impl Machine {
         }
     }
 
-    /// Presses the power button, and waits until the guest has switched itself off.
+    /// Presses the power button, now and then again, and waits until the guest has switched itself off.
     ///
     /// # Errors
     /// When it does not within `timeout`; it then still runs.
     pub fn power_down(&mut self, timeout: Duration, cancel: &Cancel) -> Result<(), MachineError> {
-        self.qmp()?.execute("system_powerdown", json!({}))?;
         let deadline = Instant::now() + timeout;
+        let mut next_press = Instant::now();
         while !self.has_ended()? {
+            if Instant::now() >= next_press {
+                next_press = Instant::now() + POWER_BUTTON_INTERVAL;
+                let pressed = self.qmp().and_then(|mut qmp| qmp.execute("system_powerdown", json!({})));
+                // It may have ended since it was looked at.
+                if let Err(error) = pressed
+                    && !self.has_ended()?
+                {
+                    return Err(error.into());
+                }
+            }
             if cancel.is_cancelled() {
                 return Err(MachineError::Cancelled);
             }

@@ -13,6 +13,8 @@ pub const SOCKET: &str = "qmp.sock";
 const MAXIMUM_MESSAGE: u64 = 1024 * 1024;
 /// How long QEMU may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a power button is pressed: before the guest listens for it, pressing it does nothing.
+pub const POWER_BUTTON_INTERVAL: Duration = Duration::from_secs(10);
 /// Most events passed over while waiting for one answer.
 const MAXIMUM_EVENTS: usize = 10_000;
 

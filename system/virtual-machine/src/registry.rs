@@ -1,6 +1,6 @@
 //! Detached machines by name: where they are and how to stop them.
 
-use crate::qmp::Qmp;
+use crate::qmp::{POWER_BUTTON_INTERVAL, Qmp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -207,8 +207,15 @@ impl DetachedMachine {
             return Stopped::AlreadyOff;
         }
         let tell = |command| Qmp::connect(&self.directory).and_then(|mut qmp| qmp.execute(command, json!({})));
-        if tell("system_powerdown").is_ok() && self.ends_within(timeout) {
-            return Stopped::Off;
+        let deadline = Instant::now() + timeout;
+        while tell("system_powerdown").is_ok() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.ends_within(left.min(POWER_BUTTON_INTERVAL)) {
+                return Stopped::Off;
+            }
+            if left.is_zero() {
+                break;
+            }
         }
         if tell("quit").is_ok() && self.ends_within(QUIT_TIMEOUT) {
             return Stopped::PowerCut;
