@@ -155,8 +155,8 @@ pub fn recognise(stdout: &str, stderr: &str) -> Option<Complaint> {
         let name = line.rsplit(' ').next().unwrap_or_default().to_owned();
         return Some(Complaint::UnknownPackage { name });
     }
-    if let Some(line) = find(&["has no installation candidate", "was not found"]) {
-        let name = line.split('\'').nth(1).unwrap_or_default().trim_start_matches("Package ").to_owned();
+    if let Some(line) = find(&["has no installation candidate"]) {
+        let name = line.split('\'').nth(1).unwrap_or_default().to_owned();
         return Some(Complaint::UnknownPackage { name });
     }
     if find(&["held broken packages", "Unable to correct problems", "Unmet dependencies", "Unable to satisfy"])

@@ -136,7 +136,8 @@ pub fn is_archive_path(path: &str) -> bool {
 /// The name that a mistyped one most likely means: at most two letters different.
 #[must_use]
 pub fn nearest_name<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
-    let near = names.filter(|name| name.len().abs_diff(wanted.len()) <= 2).map(|name| (edit_distance(name, wanted), name));
+    let near =
+        names.filter(|name| name.len().abs_diff(wanted.len()) <= 2).map(|name| (edit_distance(name, wanted), name));
     near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| name)
 }
 

@@ -77,6 +77,11 @@ impl PackageCache {
 
     /// Takes a downloaded file over when its contents are right; answers where it went, or `None` when they are wrong.
     pub(crate) fn adopt(&self, download: &Path, package: &LockedPackage) -> Result<Option<PathBuf>, CacheError> {
+        // From a directory on this machine apt makes links; a cache of links would change when that directory does.
+        if let Ok(target) = fs::read_link(download) {
+            let copied = fs::remove_file(download).and_then(|()| fs::copy(target, download));
+            copied.map_err(|source| CacheError { action: "copy a package to", path: download.to_owned(), source })?;
+        }
         match is_what_it_should_be(download, package) {
             Ok(true) => {}
             Ok(false) => return Ok(None),

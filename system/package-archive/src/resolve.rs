@@ -96,6 +96,16 @@ pub enum ResolveError {
         /// A name that looks like it.
         nearest: Option<String>,
     },
+    /// No such version.
+    #[error("the archives have no version {version} of {name}, but {}", .offered.join(", "))]
+    UnknownVersion {
+        /// The package.
+        name: String,
+        /// The version asked for.
+        version: String,
+        /// The versions there are.
+        offered: Vec<String>,
+    },
     /// No set of packages fits.
     #[error(
         "these packages cannot be installed together:\n{explanation}\nRemove one of them, or take a package out of the excluded \
@@ -354,10 +364,20 @@ fn choose(
     cancel: &Cancel,
 ) -> Result<Vec<PrintedDownload>, ResolveError> {
     for wanted in &request.packages {
-        let name = wanted.split('=').next().unwrap_or_default();
+        let (name, version) = wanted.split_once('=').map_or((wanted.as_str(), None), |(n, v)| (n, Some(v)));
         if !offered.names.contains(name) {
             let nearest = nearest_name(offered.names.iter().copied(), name).map(str::to_owned);
             return Err(ResolveError::UnknownPackage { name: name.to_owned(), nearest });
+        }
+        let packages =
+            || offered.by_sha256.values().map(|(.., package)| package).filter(|package| package.name == name);
+        if let Some(version) = version.filter(|version| !packages().any(|package| package.version == *version)) {
+            let versions: BTreeSet<&str> = packages().map(|package| package.version).collect();
+            return Err(ResolveError::UnknownVersion {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                offered: versions.into_iter().map(str::to_owned).collect(),
+            });
         }
     }
     let status = root.path("var/lib/dpkg/status");

@@ -48,7 +48,8 @@ enter='
     mkdir -p .piccolo/outside
     pivot_root . .piccolo/outside
     cd /
-    umount -l /.piccolo/outside
+    # The tree may have no umount of its own.
+    chroot /.piccolo/outside umount -l /
     exec setpriv --bounding-set=-all,+chown,+dac_override,+dac_read_search,+fowner,+fsetid,+kill,+setgid,+setuid,+setfcap,+sys_chroot \
         --inh-caps=-all "$1"
 '

@@ -1,0 +1,26 @@
+//! What several tests need.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has to stop")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A directory that apt's own user can get into, which a temporary directory is not.
+pub fn readable_directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+/// Runs a program that a test needs, and says which Debian package brings it.
+#[expect(clippy::disallowed_methods, reason = "tests run the tools that make archives, which the product never does")]
+pub fn run(program: &str, debian_package: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}; apt-get install {debian_package}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
