@@ -1,6 +1,6 @@
 //! What a system says about itself: os-release(5) and the list of packages.
 
-use super::text::{Text, count, plain};
+use super::text::{Text, plain};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ impl Packages {
 
     /// How many, and each where asked for.
     pub fn describe(&self, text: &mut Text) {
-        text.field("Packages", count(self.count as u64, "package", "packages"));
+        text.field("Packages", self.count);
         let Some(list) = &self.list else { return };
         let row = |package: &Package| {
             let architecture = package.architecture.as_deref().unwrap_or_default();

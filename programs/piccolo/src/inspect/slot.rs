@@ -1,7 +1,6 @@
 //! The slots of a disk: a root file system, its hash tree, and the unified kernel image that starts it.
 
 use super::Options;
-use super::content::Content;
 use super::erofs::RootFileSystem;
 use super::esp::Fat;
 use super::part::Part;
@@ -15,12 +14,15 @@ use disk_layout::slot::{PartitionRole, SlotName};
 use image_files::disk::ExistingDisk;
 use serde::Serialize;
 
+/// Bytes at the start of a partition that say whether anything is in it: every superblock lies there.
+const LOOKED_AT: usize = 64 << 10;
+
 /// One slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Slot {
     /// `a` or `b`.
     pub name: &'static str,
-    /// Whether nothing was installed into it yet: no image starts it and neither partition holds anything known.
+    /// Whether nothing was installed into it yet: no image starts it and its partitions start with zeros.
     pub empty: bool,
     /// The root hash on the command line of the unified kernel image that starts this slot; where none does, the one that the
     /// partition UUIDs spell.
@@ -74,20 +76,33 @@ fn read(
     let part = |partition: &Partition| Part::partition(disk.window(partition));
     let (root_part, verity_part) = (part(root), verity.map(part));
     let found = RootHashSource::find(root, verity, esp);
-    let holds_nothing = |part: &Part| Content::of(part).is_ok_and(|content| content.is_none());
-    if found.image.is_none() && holds_nothing(&root_part) && verity_part.as_ref().is_none_or(holds_nothing) {
+    if found.image.is_none() && starts_empty(&root_part) && verity_part.as_ref().is_none_or(starts_empty) {
         return Ok(Some(Slot::empty(name)));
     }
     if found.image.is_none() {
-        notes.push(format!("no unified kernel image in the ESP starts slot {name}"));
+        notes.push(format!("slot {name}: no unified kernel image in the ESP starts it"));
     } else if !found.uuids_match {
-        notes.push(format!("the UUID of the verity partition of slot {name} does not follow from the root hash"));
+        notes.push(format!("slot {name}: the UUID of its verity partition does not follow from the root hash"));
     }
-    let file_system = RootFileSystem::read(&root_part, options, notes);
-    let file_system = file_system.map_err(|error| notes.push(format!("the root of slot {name}: {error:#}"))).ok();
-    let hashes = verity_part.as_ref().and_then(|part| {
-        Verity::read(part).map_err(|error| notes.push(format!("the hash tree of slot {name}: {error:#}"))).ok()
-    });
+    let mut own_notes = Vec::new();
+    let file_system = RootFileSystem::read(&root_part, options, &mut own_notes);
+    let file_system = file_system.map_err(|error| own_notes.push(format!("the root: {error:#}"))).ok();
+    let hashes = verity_part
+        .as_ref()
+        .and_then(|part| Verity::read(part).map_err(|error| own_notes.push(format!("the hash tree: {error:#}"))).ok());
+    let tree_hash = hashes.as_ref().and_then(|hashes| hashes.root_hash.as_deref());
+    if let (Some(tree), Some(wanted)) = (tree_hash, found.root_hash.map(|hash| hash.to_string())) {
+        if tree != wanted {
+            own_notes.push(format!("the hash tree has the root hash {tree}, not {wanted}"));
+        }
+    }
+    let versions = (found.version.as_deref(), file_system.as_ref().and_then(|root| root.version.as_deref()));
+    if let (Some(image), Some(root)) = versions {
+        if image != root {
+            own_notes.push(format!("the unified kernel image is version {image}, the root {root}"));
+        }
+    }
+    notes.extend(own_notes.into_iter().map(|note| format!("slot {name}: {note}")));
     let verification = match (options.verify, found.root_hash, &verity_part) {
         (false, _, _) => None,
         (true, Some(hash), Some(verity)) => Some(Verification::run(&root_part, verity, hash, name.as_str(), report)?),
@@ -105,10 +120,17 @@ fn read(
     }))
 }
 
+/// Whether nothing was written yet. Only zeros count: a damaged slot must not pass for an empty one.
+fn starts_empty(part: &Part) -> bool {
+    part.start(LOOKED_AT).is_ok_and(|start| start.iter().all(|byte| *byte == 0))
+}
+
 /// Where a slot's root hash is known from.
 struct RootHashSource {
     root_hash: Option<RootHash>,
     image: Option<String>,
+    /// Version of that image.
+    version: Option<String>,
     uuids_match: bool,
 }
 
@@ -117,16 +139,17 @@ impl RootHashSource {
     fn find(root: &Partition, verity: Option<&Partition>, esp: Option<&Fat>) -> Self {
         let images = esp.into_iter().flat_map(|esp| &esp.unified_kernel_images);
         let named = images.filter_map(|image| {
-            let hash: RootHash = image.facts.unified.as_ref()?.root_hash.as_deref()?.parse().ok()?;
-            (hash.root_partition_uuid() == root.unique_guid).then(|| (hash, image.path.clone()))
+            let unified = image.facts.unified.as_ref()?;
+            let hash: RootHash = unified.root_hash.as_deref()?.parse().ok()?;
+            (hash.root_partition_uuid() == root.unique_guid).then_some((hash, &image.path, &unified.version))
         });
         let verity_uuid = verity.map(|verity| verity.unique_guid);
-        let mut named: Vec<(RootHash, String)> = named.collect();
+        let mut named: Vec<_> = named.collect();
         // Two images may name one root and differ in the rest of the hash; the one that fits both partitions is the slot's.
-        named.sort_by_key(|(hash, _)| Some(hash.verity_partition_uuid()) != verity_uuid);
-        if let Some((hash, path)) = named.into_iter().next() {
+        named.sort_by_key(|(hash, _, _)| Some(hash.verity_partition_uuid()) != verity_uuid);
+        if let Some((hash, path, version)) = named.into_iter().next() {
             let uuids_match = Some(hash.verity_partition_uuid()) == verity_uuid;
-            return Self { root_hash: Some(hash), image: Some(path), uuids_match };
+            return Self { root_hash: Some(hash), image: Some(path.clone()), version: version.clone(), uuids_match };
         }
         let spelled = verity_uuid.map(|verity| {
             let mut hash = [0; 32];
@@ -134,7 +157,7 @@ impl RootHashSource {
             hash[16..].copy_from_slice(verity.as_bytes());
             RootHash(hash)
         });
-        Self { root_hash: spelled, image: None, uuids_match: false }
+        Self { root_hash: spelled, image: None, version: None, uuids_match: false }
     }
 }
 
@@ -171,9 +194,6 @@ impl Slot {
         }
         if let Some(verity) = &self.verity {
             verity.describe(text);
-            if verity.root_hash != self.root_hash && verity.root_hash.is_some() {
-                text.optional("Tree says", verity.root_hash.as_deref().map(|hash| format!("{hash}, which DIFFERS")));
-            }
         }
         text.optional("Verified", self.verification.as_ref().map(Verification::summary));
     }

@@ -43,8 +43,38 @@ fn a_flipped_byte_of_the_hash_tree_is_found_with_its_block() {
     let disk = sample.changed_disk("top.raw", |bytes| bytes[at] ^= 1);
     let run = inspect(&disk, &["--verify"]);
     assert_eq!(run.code, INPUT);
-    assert!(run.output.contains("which DIFFERS"), "{}", run.output);
+    assert!(run.output.contains("slot a: the hash tree has the root hash"), "{}", run.output);
     assert!(run.errors.contains("the tree has the root hash"), "{}", run.errors);
+}
+
+#[test]
+fn labels_cannot_drive_the_terminal() {
+    let sample = Sample::new();
+    let disk = sample.changed_disk("label.raw", |bytes| {
+        // The third entry's label in the backup table; without a primary one, the backup is used.
+        let entries = bytes.len() - 33 * 512;
+        let label: Vec<u8> = "\u{1b}[2Jx".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        bytes[entries + 256 + 56..][..label.len()].copy_from_slice(&label);
+        let mut header = bytes[bytes.len() - 512..].to_vec();
+        header[88..92].copy_from_slice(&crc32(&bytes[entries..entries + 128 * 128]).to_le_bytes());
+        header[16..20].fill(0);
+        let checksum = crc32(&header[..92]);
+        header[16..20].copy_from_slice(&checksum.to_le_bytes());
+        let last = bytes.len() - 512;
+        bytes[last..].copy_from_slice(&header);
+        bytes[512..1024].fill(0);
+    });
+    let run = inspect(&disk, &[]);
+    assert_eq!(run.code, 0, "{}", run.errors);
+    assert!(run.output.contains(r"\u{1b}[2Jx") && !run.output.contains('\u{1b}'), "{}", run.output);
+    assert_eq!(inspect(&disk, &["--json"]).json()["partitions"][2]["label"], "\u{1b}[2Jxy-a");
+}
+
+/// CRC-32 as GPT has it (IEEE 802.3), bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1)))
+    })
 }
 
 #[test]
@@ -82,13 +112,34 @@ fn what_is_damaged_inside_is_noted_and_the_rest_is_shown() {
     assert_eq!(run.code, 0, "{}", run.errors);
     let json = run.json();
     let notes: Vec<&str> = json["notes"].as_array().unwrap().iter().filter_map(|note| note.as_str()).collect();
-    assert!(notes.iter().any(|note| note.starts_with("the root of slot a: ")), "{notes:?}");
-    assert!(notes.iter().any(|note| note.starts_with("the hash tree of slot a: ")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("slot a: the root: ")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("slot a: the hash tree: ")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("FAT")), "{notes:?}");
     assert!(json["esp"].is_null());
     // Without an image the partition UUIDs still spell the root hash.
     assert_eq!(json["slots"][0]["root_hash"], sample.root_hash.as_str());
     assert_eq!(json["slots"][0]["uuids_match"], false);
+}
+
+#[test]
+fn a_damaged_slot_does_not_pass_for_an_empty_one() {
+    let sample = Sample::new();
+    let (root, verity, esp) = (sample.offset(ROOT), sample.offset(VERITY), sample.offset(PartitionRole::Esp));
+    let disk = sample.changed_disk("emptied.raw", |bytes| {
+        bytes[root..root + sample.root.len()].fill(0);
+        bytes[verity..verity + sample.verity.len()].fill(0);
+    });
+    let run = inspect(&disk, &["--verify"]);
+    assert_eq!(run.code, INPUT, "an image starts this slot: {}", run.output);
+    let disk = sample.changed_disk("without-esp.raw", |bytes| {
+        bytes[root..root + sample.root.len()].fill(0);
+        bytes[verity..verity + sample.verity.len()].fill(0);
+        bytes[esp..esp + 512].fill(0);
+    });
+    assert!(inspect(&disk, &[]).output.contains("Slot a, empty"));
+    let run = inspect(&disk, &["--verify"]);
+    assert_eq!(run.code, INPUT);
+    assert!(run.errors.contains("so nothing was verified"), "{}", run.errors);
 }
 
 #[test]

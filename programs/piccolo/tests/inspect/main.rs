@@ -5,8 +5,7 @@ mod damaged;
 mod sample;
 mod whole;
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a run of the program left.
@@ -28,6 +27,15 @@ fn inspect(path: &Path, arguments: &[&str]) -> Run {
     let output = command.arg("inspect").arg(path).args(arguments).env_clear().output().expect("piccolo starts");
     let directory = format!("{}/", path.parent().map(Path::display).expect("a path in a directory"));
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").replace(&directory, "");
-    assert!(path.file_name().is_none_or(|name| name != OsStr::new("")));
     Run { code: output.status.code().unwrap_or(-1), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+/// Compares with `expected/NAME`. After a change that is meant, run the tests once with `UPDATE_EXPECTED=1` and read the difference.
+fn assert_expected(output: &str, name: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/inspect/expected").join(name);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, output).expect("the expected output can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(output == expected, "{name} differs (UPDATE_EXPECTED=1 accepts this):\n{output}");
 }

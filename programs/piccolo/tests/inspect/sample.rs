@@ -41,6 +41,11 @@ pub struct Sample {
 impl Sample {
     /// Makes the parts and `disk.raw` out of them.
     pub fn new() -> Self {
+        Self::of_sectors(SectorSize::Bytes512)
+    }
+
+    /// The same on a disk with sectors of this size.
+    pub fn of_sectors(sector_size: SectorSize) -> Self {
         let root = root_image();
         let superblock = Superblock {
             uuid: [9; 16],
@@ -51,13 +56,10 @@ impl Sample {
         let initrd = initrd();
         let root_hash = tree.root_hash();
         let unified_image = unified_image(&initrd, &root_hash.to_string());
-        let sizes = PartitionSizes { esp: 34 * MIB, root: 2 * MIB, verity: None, var_minimum: MIB };
-        let shipped = ShippedDisk {
-            architecture: Architecture::X86_64,
-            sizes: &sizes,
-            sector_size: SectorSize::Bytes512,
-            seed: &[42; 32],
-        };
+        // FAT32 needs 65,525 clusters, and a cluster is at least a sector.
+        let esp = if sector_size == SectorSize::Bytes512 { 34 * MIB } else { 264 * MIB };
+        let sizes = PartitionSizes { esp, root: 2 * MIB, verity: None, var_minimum: MIB };
+        let shipped = ShippedDisk { architecture: Architecture::X86_64, sizes: &sizes, sector_size, seed: &[42; 32] };
         let plan = plan_shipped_disk(&shipped).expect("the sizes are aligned");
         let sample = Self {
             directory: TempDir::new().expect("a temporary directory"),
@@ -121,8 +123,8 @@ impl Sample {
             ("loader/loader.conf".to_owned(), EspNode::Bytes(b"timeout 0\n".to_vec())),
         ]);
         let image = EspImage {
-            size: 34 * MIB,
-            sector_size: SectorSize::Bytes512,
+            size: self.plan.partition(PartitionRole::Esp).expect("the plan has an ESP").size,
+            sector_size: self.plan.sector_size(),
             volume_id: 7,
             timestamp: BUILD_TIME,
             nodes: &nodes,
