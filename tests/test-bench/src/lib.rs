@@ -15,3 +15,7 @@ pub mod guest_agent;
 pub mod image;
 pub mod machine;
 pub mod slot;
+
+// What nearly every test begins with.
+pub use image::test_image;
+pub use machine::{TestMachine, TestOptions};

@@ -18,6 +18,8 @@ use virtual_machine::machine::{Lifetime, Machine};
 use virtual_machine::readiness::HEALTH_PATH;
 use virtual_machine::settings::{ExtraDisk, MachineSettings, SecureBoot, StateDirectory};
 
+/// The environment variable that names the folder of the console logs.
+pub const LOGS_VARIABLE: &str = "PICCOLO_VM_LOGS";
 /// How long a boot may take: emulated, on a busy computer.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a command in the guest may take.
@@ -64,7 +66,8 @@ impl Default for TestOptions {
 
 /// A machine under test. What it wrote survives power cuts within the test and disappears with the value.
 ///
-/// Its console is logged to `vm-logs/TEST.log` in cargo's target directory; a failed test prints its end.
+/// Its console is logged to `CRATE.TEST.log` in [`LOGS_VARIABLE`]'s folder, or in `vm-logs` of cargo's target directory; a failed test
+/// prints its end.
 #[derive(Debug)]
 pub struct TestMachine {
     machine: Option<Machine>,
@@ -355,12 +358,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// `vm-logs/TEST.log` in cargo's target directory, after the test that this thread runs.
+/// A file named after the test that this thread runs, in [`LOGS_VARIABLE`]'s folder or `vm-logs` in cargo's target directory.
 fn log_of_this_test() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    let target = program.ancestors().find(is_target).map_or_else(env::temp_dir, Path::to_owned);
-    let folder = target.join("vm-logs");
+    let target = || program.ancestors().find(is_target).map_or_else(env::temp_dir, Path::to_owned);
+    let folder = env::var_os(LOGS_VARIABLE).map_or_else(|| target().join("vm-logs"), PathBuf::from);
     fs::create_dir_all(&folder).expect("the folder of the logs can be made");
     let crate_name = program.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Cargo appends a hash to the program's name.
