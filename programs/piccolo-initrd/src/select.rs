@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const SYS: &str = "/sys";
+const DEV: &str = "/dev";
 const MEMORY: &str = "/run/piccolo/boot-disk";
 /// How long slow controllers and USB sticks may take to show their disks.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ pub fn select_disk() -> anyhow::Result<()> {
     let mut changed = started;
     let mut seen = Vec::new();
     loop {
-        let disks = boot_disk_facts::disks(sys)?;
+        let disks = boot_disk_facts::disks(sys, Path::new(DEV))?;
         if disks != seen {
             changed = Instant::now();
             seen = disks;

@@ -1,11 +1,13 @@
 //! Reads from sysfs and efivarfs what the choice of the boot disk needs.
 //!
-//! Every function takes the directory where `/sys` is, so that tests can hand over a recorded one.
+//! Every function takes the directories where `/sys` and `/dev` are, so that tests can hand over recorded ones. Partition UUIDs are
+//! read from the disks themselves: kernels before 6.13 do not tell them.
 
 use boot_disk::choice::{BootSource, Disk};
 use boot_disk::device_path;
 use boot_disk::hardware::Attachment;
 use boot_disk::variable;
+use disk_layout::gpt::{self, SectorSize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -47,40 +49,41 @@ pub fn boot_source(sys: &Path) -> BootSource {
     BootSource { loader_partition, device_path }
 }
 
-/// All disks with their partitions, in the order of their names.
+/// All disks with the UUIDs of their GPT partitions, in the order of their names. A disk without a readable partition table has
+/// none.
 ///
 /// # Errors
 /// When sysfs cannot be listed. A disk that vanishes while it is read is left out.
-pub fn disks(sys: &Path) -> Result<Vec<Disk>, FactsError> {
+pub fn disks(sys: &Path, dev: &Path) -> Result<Vec<Disk>, FactsError> {
     let class = sys.join("class/block");
     let failed = |source| FactsError { path: class.clone(), source };
     let mut disks: BTreeMap<String, Disk> = BTreeMap::new();
-    let mut partitions: Vec<(String, Uuid)> = Vec::new();
     for entry in fs::read_dir(&class).map_err(failed)?.take(MAXIMUM_DEVICES) {
         let link = entry.map_err(failed)?.path();
         let (Ok(place), Ok(event)) = (fs::canonicalize(&link), uevent(&link)) else { continue };
         let Some(name) = place.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
-        match event.get("DEVTYPE").map(String::as_str) {
-            Some("disk") => {
-                let attachment = attachment(sys, &place, name.clone());
-                disks.insert(name, Disk { attachment, partitions: Vec::new() });
-            }
-            Some("partition") => {
-                let parent = place.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-                let uuid = event.get("PARTUUID").and_then(|text| Uuid::try_parse(text).ok());
-                if let (Some(parent), Some(uuid)) = (parent, uuid) {
-                    partitions.push((parent.to_owned(), uuid));
-                }
-            }
-            _ => {}
+        // Mappings, loop devices and the like are made of disks, they are not what firmware boots from.
+        let is_virtual = place.components().any(|part| part.as_os_str() == "virtual");
+        if is_virtual || event.get("DEVTYPE").map(String::as_str) != Some("disk") {
+            continue;
         }
-    }
-    for (parent, uuid) in partitions {
-        if let Some(disk) = disks.get_mut(&parent) {
-            disk.partitions.push(uuid);
-        }
+        let partitions = partitions(&place, &dev.join(&name));
+        disks.insert(name.clone(), Disk { attachment: attachment(sys, &place, name), partitions });
     }
     Ok(disks.into_values().collect())
+}
+
+fn partitions(place: &Path, node: &Path) -> Vec<Uuid> {
+    let size = bounded(&place.join("queue/logical_block_size")).unwrap_or_default();
+    let sector_size = match String::from_utf8_lossy(&size).trim() {
+        "4096" => SectorSize::Bytes4096,
+        _ => SectorSize::Bytes512,
+    };
+    let Ok(mut disk) = File::open(node) else { return Vec::new() };
+    match gpt::read(&mut disk, Some(sector_size)) {
+        Ok(reading) => reading.table.partitions.iter().map(|partition| partition.unique_guid).collect(),
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Asks the kernel to announce a disk and its partitions again, so that udev applies its rules anew.
@@ -129,8 +132,12 @@ fn bounded(path: &Path) -> io::Result<Vec<u8>> {
 mod tests {
     use super::{boot_source, disks};
     use boot_disk::device_path::Node;
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    use disk_layout::gpt::SectorSize;
+    use disk_layout::partition_type::Architecture;
+    use disk_layout::plan::{PartitionSizes, ShippedDisk, plan_shipped_disk};
+    use disk_layout::root_hash::RootHash;
+    use std::fs::{self, File};
+    use std::os::unix::fs::{FileExt, symlink};
     use std::path::Path;
     use tempfile::TempDir;
 
@@ -139,40 +146,66 @@ mod tests {
         fs::write(path, value).unwrap();
     }
 
-    fn recorded() -> TempDir {
-        let sys = TempDir::new().unwrap();
+    /// A SATA disk on port 2 with the partition table of a shipped image, and a mapping that is no disk.
+    fn recorded() -> (TempDir, RootHash) {
+        let root = TempDir::new().unwrap();
+        let sys = root.path().join("sys");
         let place = "devices/pci0000:00/0000:00:1f.2/ata2/host1/target1:0:0/1:0:0:0/block/sda";
-        write(&sys.path().join(place).join("uevent"), "MAJOR=8\nMINOR=0\nDEVNAME=sda\nDEVTYPE=disk\nDISKSEQ=3\n");
-        let partition = "MAJOR=8\nMINOR=1\nDEVNAME=sda1\nDEVTYPE=partition\nDISKSEQ=3\nPARTN=1\nPARTNAME=esp\n\
-                         PARTUUID=4f68bce3-e8cd-4db1-96e7-fbcaf984b709\n";
-        write(&sys.path().join(place).join("sda1/uevent"), partition);
-        write(&sys.path().join("devices/pci0000:00/0000:00:1f.2/ata2/ata_port/ata2/port_no"), "2\n");
-        fs::create_dir_all(sys.path().join("class/block")).unwrap();
-        symlink(format!("../../{place}"), sys.path().join("class/block/sda")).unwrap();
-        symlink(format!("../../{place}/sda1"), sys.path().join("class/block/sda1")).unwrap();
-        sys
+        write(&sys.join(place).join("uevent"), "MAJOR=8\nMINOR=0\nDEVNAME=sda\nDEVTYPE=disk\nDISKSEQ=3\n");
+        write(&sys.join(place).join("queue/logical_block_size"), "512\n");
+        write(&sys.join(place).join("sda1/uevent"), "DEVNAME=sda1\nDEVTYPE=partition\nPARTN=1\nPARTNAME=esp\n");
+        write(&sys.join("devices/pci0000:00/0000:00:1f.2/ata2/ata_port/ata2/port_no"), "2\n");
+        write(&sys.join("devices/virtual/block/dm-0/uevent"), "DEVNAME=dm-0\nDEVTYPE=disk\n");
+        fs::create_dir_all(sys.join("class/block")).unwrap();
+        symlink(format!("../../{place}"), sys.join("class/block/sda")).unwrap();
+        symlink(format!("../../{place}/sda1"), sys.join("class/block/sda1")).unwrap();
+        symlink("../../devices/virtual/block/dm-0", sys.join("class/block/dm-0")).unwrap();
+
+        let plan = plan_shipped_disk(&ShippedDisk {
+            architecture: Architecture::X86_64,
+            sizes: &PartitionSizes::default(),
+            sector_size: SectorSize::Bytes512,
+            seed: &[7; 32],
+        })
+        .unwrap();
+        let hash = RootHash([9; 32]);
+        let table = plan.table(&hash).encode().unwrap();
+        fs::create_dir_all(root.path().join("dev")).unwrap();
+        let disk = File::create(root.path().join("dev/sda")).unwrap();
+        disk.set_len(plan.disk_bytes).unwrap();
+        disk.write_all_at(&table.primary, 0).unwrap();
+        disk.write_all_at(&table.backup, table.backup_offset).unwrap();
+        (root, hash)
     }
 
     #[test]
     fn a_disk_comes_with_its_place_its_port_and_its_partitions() {
-        let sys = recorded();
-        let found = disks(sys.path()).unwrap();
-        assert_eq!(found.len(), 1);
+        let (root, hash) = recorded();
+        let found = disks(&root.path().join("sys"), &root.path().join("dev")).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].attachment.name, "sda");
         assert_eq!(found[0].attachment.ata_port, Some(2));
         assert!(found[0].attachment.sysfs_path.starts_with("/devices/pci0000:00/0000:00:1f.2/ata2/"));
-        assert_eq!(found[0].partitions[0].to_string(), "4f68bce3-e8cd-4db1-96e7-fbcaf984b709");
+        assert_eq!(found[0].partitions.len(), 3);
+        assert!(found[0].partitions.contains(&hash.root_partition_uuid()));
+    }
+
+    #[test]
+    fn a_disk_with_garbage_has_no_partitions() {
+        let (root, _) = recorded();
+        fs::write(root.path().join("dev/sda"), [0xff; 40_000]).unwrap();
+        assert!(disks(&root.path().join("sys"), &root.path().join("dev")).unwrap()[0].partitions.is_empty());
     }
 
     #[test]
     fn the_boot_source_follows_boot_current() {
-        let sys = recorded();
-        let variables = sys.path().join("firmware/efi/efivars");
+        let (root, _) = recorded();
+        let variables = root.path().join("sys/firmware/efi/efivars");
         write(&variables.join("BootCurrent-8be4df61-93ca-11d2-aa0d-00e098032b8c"), [6, 0, 0, 0, 0x1a, 0]);
         let path = [0x01, 0x01, 6, 0, 0, 3, 0x7f, 0xff, 4, 0];
         let option = [&[7, 0, 0, 0, 1, 0, 0, 0, 10, 0, 0, 0][..], &path].concat();
         write(&variables.join("Boot001A-8be4df61-93ca-11d2-aa0d-00e098032b8c"), option);
-        let source = boot_source(sys.path());
+        let source = boot_source(&root.path().join("sys"));
         assert_eq!(source.device_path, [Node::Pci { device: 3, function: 0 }]);
         assert_eq!(source.loader_partition, None);
     }

@@ -18,6 +18,8 @@ use unified_kernel_image::{LinuxImage, UnifiedKernelImage};
 const TRIES: u32 = 3;
 /// Largest loader, stub and kernel read into memory, in bytes.
 const LARGEST_BOOT_FILE: u64 = 256 << 20;
+/// Where a root tree keeps files that only the initrd shall have.
+const INITRD_ONLY: &str = "/usr/lib/piccolo/initrd";
 /// What the loader does on every device: no menu unless a key is held, and no editing of the command line.
 const LOADER_CONFIGURATION: &str = "timeout 0\neditor no\nauto-firmware yes\n";
 
@@ -30,14 +32,14 @@ pub fn initrd(
     epoch: i64,
 ) -> anyhow::Result<Vec<u8>> {
     let os_release = String::from_utf8(read(tree, blobs, "/usr/lib/os-release")?)?;
-    let initrd = cut(tree, blobs, &request(recipe, &os_release, kernel)?)?;
+    let initrd = cut(tree, blobs, &request(recipe, tree, &os_release, kernel)?)?;
     let mut bytes = Vec::new();
     initrd.write_cpio(blobs, Timestamp { seconds: epoch, nanoseconds: 0 }, &mut bytes)?;
     Ok(bytes)
 }
 
 /// What the initrd is to hold: what every Piccolo initrd holds, and what the recipe asks for.
-fn request(recipe: &Recipe, os_release: &str, kernel: &str) -> anyhow::Result<InitrdRequest> {
+fn request(recipe: &Recipe, tree: &FileTree, os_release: &str, kernel: &str) -> anyhow::Result<InitrdRequest> {
     let mut request = InitrdRequest::systemd_verity_root();
     let wishes = |names: Vec<&str>| names.into_iter().map(Wish::from).collect::<Vec<_>>();
     let own = InitrdRequest {
@@ -46,16 +48,28 @@ fn request(recipe: &Recipe, os_release: &str, kernel: &str) -> anyhow::Result<In
         modules: wishes(recipe.initrd.modules.iter().map(|module| module.as_str()).collect()),
         files: wishes(recipe.initrd.files.iter().map(|glob| glob.as_str()).collect()),
         kernel_version: Some(kernel.to_owned()),
-        extra: initrd_only(os_release)?,
+        extra: initrd_only(tree, os_release)?,
         ..InitrdRequest::default()
     };
     request.extend(own)?;
     Ok(request)
 }
 
-/// Files that only the initrd has. That `/etc/initrd-release` exists is how systemd knows where it is.
-fn initrd_only(os_release: &str) -> anyhow::Result<FileTree> {
+/// Files that only the initrd has: what the tree keeps for it below [`INITRD_ONLY`], and `/etc/initrd-release`, by which systemd
+/// knows where it is.
+fn initrd_only(tree: &FileTree, os_release: &str) -> anyhow::Result<FileTree> {
     let mut extra = FileTree::new();
+    let directory = TreePath::parse(INITRD_ONLY)?;
+    let depth = directory.components().len();
+    for (path, id) in tree.walk().filter(|(path, _)| path.starts_with(&directory) && *path != directory) {
+        let target = path.components()[depth..].iter().fold(TreePath::root(), |target, name| target.join(name));
+        let inode = tree.inode(id);
+        let copy = match inode.kind {
+            Kind::Directory(_) => Inode::directory(inode.metadata),
+            _ => inode.clone(),
+        };
+        extra.insert(&target, copy)?;
+    }
     let content = Content::from_bytes(os_release.as_bytes().to_vec());
     let file = Inode::new(Metadata::root_owned(0o644), Kind::File(content));
     extra.insert(&TreePath::parse("/etc/initrd-release")?, file)?;

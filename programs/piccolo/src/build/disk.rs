@@ -162,8 +162,9 @@ fn write_root(
     let verity = VeritySettings { salt, uuid: uuid("verity"), threads };
     let target = disk.window(ROOT).or_fail(FailureKind::Requirement)?;
     let cancelled = report.cancel().flag();
-    let tree = watched(&phase, &cancelled, |watch| write_erofs_with_verity(&erofs, request.sources, &target, &verity, watch))
-        .or_fail(FailureKind::Requirement)?;
+    let tree =
+        watched(&phase, &cancelled, |watch| write_erofs_with_verity(&erofs, request.sources, &target, &verity, watch))
+            .or_fail(FailureKind::Requirement)?;
     let verity_size = tree.bytes().len() as u64;
     disk_plan.check_fits(VERITY, verity_size).or_fail(FailureKind::Input)?;
     let target = disk.window(VERITY).or_fail(FailureKind::Requirement)?;

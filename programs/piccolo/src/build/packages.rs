@@ -32,9 +32,13 @@ pub fn lockfile(settings: &Settings, loaded: &LoadedRecipe, report: &Report) -> 
     let existing = read(&path).or_fail(FailureKind::Lock)?;
     match existing {
         Some(lockfile) if lockfile.answers(&wanted.request) => Ok(lockfile),
-        Some(_) if settings.locked => Err(stale(&path, "was made for other packages or archives than the recipe names")),
+        Some(_) if settings.locked => {
+            Err(stale(&path, "was made for other packages or archives than the recipe names"))
+        }
         None if settings.locked => Err(stale(&path, "is not there")),
-        _ if settings.dry_run => Err(stale(&path, "is missing or does not answer the recipe, so there is nothing to plan with")),
+        _ if settings.dry_run => {
+            Err(stale(&path, "is missing or does not answer the recipe, so there is nothing to plan with"))
+        }
         _ => {
             let lockfile = resolve(&wanted, report)?;
             write(&path, &lockfile).or_fail(FailureKind::Requirement)?;
@@ -88,7 +92,9 @@ pub fn resolve(wanted: &PackageRequest, report: &Report) -> Result<Lockfile, Fai
 
 /// How many packages of a lockfile the cache lacks, and their bytes. Looks at names only: contents are verified on use.
 pub fn missing(lockfile: &Lockfile, cache: &BuildCache) -> (usize, u64) {
-    let Ok(packages) = PackageCache::open(cache.packages()) else { return (lockfile.packages.len(), lockfile.total_size()) };
+    let Ok(packages) = PackageCache::open(cache.packages()) else {
+        return (lockfile.packages.len(), lockfile.total_size());
+    };
     let missing = lockfile.packages.iter().filter(|package| !packages.path_of(&package.sha256).is_file());
     missing.fold((0, 0), |(count, bytes), package| (count + 1, bytes + package.size))
 }
@@ -99,14 +105,16 @@ pub fn fetch(lockfile: &Lockfile, wanted: &PackageRequest, cache: &BuildCache, r
     let packages = PackageCache::open(cache.packages()).or_fail(FailureKind::Requirement)?;
     // A full cache needs no mirror, so that one that cannot be found only matters when something is missing.
     let mirrors = mirrors(wanted).unwrap_or_default();
-    fetch::fetch(lockfile, &mirrors, &packages, &|progress| show(&phase, progress), report.cancel()).map_err(|error| {
-        let kind = match &error {
-            FetchError::Cache(_) => FailureKind::Requirement,
-            _ if report.cancel().is_cancelled() => FailureKind::Cancelled,
-            _ => FailureKind::Unavailable,
-        };
-        Failure::new(kind, error)
-    })?;
+    fetch::fetch(lockfile, &mirrors, &packages, &|progress| show(&phase, progress), report.cancel()).map_err(
+        |error| {
+            let kind = match &error {
+                FetchError::Cache(_) => FailureKind::Requirement,
+                _ if report.cancel().is_cancelled() => FailureKind::Cancelled,
+                _ => FailureKind::Unavailable,
+            };
+            Failure::new(kind, error)
+        },
+    )?;
     Ok(())
 }
 

@@ -26,8 +26,7 @@ pub fn run(
     report: &Report,
 ) -> Result<FileTree, Failure> {
     let phase = report.phase("scripts");
-    let scripts =
-        recipe.post_process.iter().map(|step| script(step, sources)).collect::<anyhow::Result<Vec<_>>>();
+    let scripts = recipe.post_process.iter().map(|step| script(step, sources)).collect::<anyhow::Result<Vec<_>>>();
     let scripts = scripts.or_fail(FailureKind::Input)?;
     let scratch = cache.scratch().or_fail(FailureKind::Requirement)?;
     let before = pack(&tree, sources, &scratch.path().join("before.tar")).or_fail(FailureKind::Requirement)?;
