@@ -5,8 +5,8 @@ use std::fmt;
 /// A step of a boot, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BootPhase {
-    /// The firmware starts something from a disk.
-    Firmware,
+    /// The firmware has found something to start.
+    BootLoader,
     /// The kernel runs.
     Kernel,
     /// The first program of the initrd runs.
@@ -18,7 +18,7 @@ pub enum BootPhase {
 impl fmt::Display for BootPhase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Firmware => "firmware",
+            Self::BootLoader => "boot loader",
             Self::Kernel => "kernel",
             Self::Initrd => "initrd",
             Self::System => "system",
@@ -31,7 +31,7 @@ impl fmt::Display for BootPhase {
 pub fn phase_begun_by(line: &str) -> Option<BootPhase> {
     let says = |text: &str| line.contains(text);
     if says("BdsDxe: starting Boot") {
-        Some(BootPhase::Firmware)
+        Some(BootPhase::BootLoader)
     } else if says("Linux version ") || says("EFI stub: ") {
         Some(BootPhase::Kernel)
     } else if says("Running in initrd") || says("running in system mode") && says("initrd") || says(" in initrd.") {
@@ -52,7 +52,7 @@ mod tests {
         let cases = [
             (
                 r#"BdsDxe: starting Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x2,0x0)"#,
-                Some(BootPhase::Firmware),
+                Some(BootPhase::BootLoader),
             ),
             (
                 "[    0.000000] Linux version 6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org)",
