@@ -32,7 +32,7 @@ pub enum Progress {
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
     /// It took too long.
-    #[error("after {} s {what} has not happened; console log: {}\n{}", .after.as_secs(), .console_log.display(), .last_lines.join("\n"))]
+    #[error("no {what} within {} s; console log: {}\n{}", .after.as_secs(), .console_log.display(), .last_lines.join("\n"))]
     TooLate {
         /// What was waited for.
         what: String,
@@ -44,7 +44,7 @@ pub enum WaitError {
         last_lines: Vec<String>,
     },
     /// The machine ended before.
-    #[error("the machine ended before {what} happened; console log: {}\n{}", .console_log.display(), .last_lines.join("\n"))]
+    #[error("no {what}, and the machine has ended; console log: {}\n{}", .console_log.display(), .last_lines.join("\n"))]
     Ended {
         /// What was waited for.
         what: String,
@@ -86,7 +86,7 @@ impl Machine {
             let answer = http::get(port, path, ANSWER_TIMEOUT);
             matches!(answer, Ok(Response { status: 200..300, .. }))
         };
-        self.wait(&format!("an answer of http://127.0.0.1:{port}{path}"), timeout, cancel, report, |_, _| answers())?;
+        self.wait(&format!("answer from http://127.0.0.1:{port}{path}"), timeout, cancel, report, |_, _| answers())?;
         Ok(self.started().elapsed())
     }
 
@@ -96,7 +96,7 @@ impl Machine {
     /// When that does not happen within `timeout`, the machine ends, or `cancel` is set.
     pub fn wait_for_console(&mut self, text: &str, timeout: Duration, cancel: &Cancel) -> Result<String, WaitError> {
         let mut found = None;
-        let what = format!("the console line {text:?}");
+        let what = format!("console line with {text:?}");
         self.wait(
             &what,
             timeout,
