@@ -38,7 +38,8 @@ pub struct PackageControl {
     /// Paths of its configuration files, absolute.
     pub conffiles: BTreeSet<String>,
     interests: Vec<Interest>,
-    control: String,
+    /// The fields for dpkg's status, but for the name.
+    description: String,
     /// The control files, by name, `control` left out.
     files: BTreeMap<String, ControlFile>,
 }
@@ -55,6 +56,9 @@ pub enum PackageControlError {
     /// A control file is not there.
     #[error("the package has no control file")]
     NoControl,
+    /// More than a package's own description.
+    #[error("the package's control file describes more than one package")]
+    SecondParagraph,
     /// A control file that is not UTF-8.
     #[error("the package's {file} is not UTF-8")]
     NotText {
@@ -98,8 +102,12 @@ impl PackageControl {
         mut files: BTreeMap<String, ControlFile>,
     ) -> Result<Self, PackageControlError> {
         let control = files.remove("control").ok_or(PackageControlError::NoControl)?;
-        let control = text(&control, "control")?.trim().to_owned();
-        let paragraph = paragraphs(&control).next().transpose()?.ok_or(PackageControlError::NoControl)?;
+        let control = text(&control, "control")?.to_owned();
+        let mut all = paragraphs(&control);
+        let paragraph = all.next().transpose()?.ok_or(PackageControlError::NoControl)?;
+        if all.next().is_some() {
+            return Err(PackageControlError::SecondParagraph);
+        }
         let field = |field| paragraph.get(field).ok_or(PackageControlError::Missing { field });
         let (name, version, architecture) = (field("Package")?, field("Version")?, field("Architecture")?);
         if (name, version, architecture) != (&*locked.name, &*locked.version, &*locked.architecture) {
@@ -122,7 +130,7 @@ impl PackageControl {
             replaces: names("Replaces").into_iter().collect(),
             conffiles: conffiles(files.get("conffiles"))?,
             interests: interests(files.get("triggers"))?,
-            control: control.clone(),
+            description: description(&paragraph),
             files,
         })
     }
@@ -155,14 +163,7 @@ impl PackageControl {
     /// Its paragraph in `/var/lib/dpkg/status` once unpacked, with the empty line that ends it.
     #[must_use]
     pub fn status_paragraph(&self) -> String {
-        // dpkg wants the name first; the status goes right after it, as dpkg itself writes it.
-        let (first, rest) = self.control.split_once('\n').unwrap_or((&self.control, ""));
-        let (head, tail) = if first.to_ascii_lowercase().starts_with("package:") {
-            (first.to_owned(), rest.to_owned())
-        } else {
-            (format!("Package: {}", self.name), without_field(&self.control, "package"))
-        };
-        let mut paragraph = format!("{head}\nStatus: install ok unpacked\n{}\n", tail.trim_end());
+        let mut paragraph = format!("Package: {}\nStatus: install ok unpacked\n{}", self.name, self.description);
         if !self.conffiles.is_empty() {
             paragraph.push_str("Conffiles:\n");
             for path in &self.conffiles {
@@ -304,25 +305,26 @@ fn interests(file: Option<&ControlFile>) -> Result<Vec<Interest>, PackageControl
     Ok(interests)
 }
 
-fn without_field(control: &str, name: &str) -> String {
-    let mut inside = false;
-    let mut kept = String::new();
-    for line in control.lines() {
-        if !line.starts_with([' ', '\t']) {
-            inside = line.split(':').next().is_some_and(|field| field.eq_ignore_ascii_case(name));
-        }
-        if !inside {
-            kept.push_str(line);
-            kept.push('\n');
+/// The control file as dpkg keeps it: one paragraph, without comments and without the fields that only dpkg writes.
+fn description(paragraph: &Paragraph<'_>) -> String {
+    let mut text = String::new();
+    let kept = |name: &str| !["package", "status", "conffiles"].contains(&name.to_ascii_lowercase().as_str());
+    for (name, value) in paragraph.fields().iter().filter(|(name, _)| kept(name)) {
+        let mut lines = value.lines().filter(|line| !line.starts_with('#'));
+        text.push_str(&format!("{name}: {}\n", lines.next().unwrap_or_default()));
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
         }
     }
-    kept
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::{ControlFile, PackageControl, PackageControlError, essential_closure, trigger_files};
     use crate::lockfile::tests::package;
+    use proptest::prelude::{any, proptest};
     use std::collections::{BTreeMap, BTreeSet};
 
     fn control(name: &str, fields: &str, others: &[(&str, &str)]) -> PackageControl {
@@ -397,6 +399,22 @@ mod tests {
                 matches!(refused(&[("control", good), (name, contents)]), PackageControlError::Line { .. }),
                 "{name}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_control_archive_is_refused_or_stays_in_its_place(
+            fields in "[A-Za-z:\\n ,|()/.=-]{0,80}", conffiles in any::<String>(), triggers in "[a-z/. #\\n-]{0,60}"
+        ) {
+            let control = format!("Package: bash\nVersion: 2\nArchitecture: amd64\n{fields}\n");
+            let contents = [("control", control), ("conffiles", conffiles), ("triggers", triggers)];
+            let files = contents.iter().map(|(name, contents)| ((*name).to_owned(), file(contents))).collect();
+            if let Ok(package) = PackageControl::from_files(&package("bash", "2"), files) {
+                assert!(package.status_paragraph().starts_with("Package: bash\nStatus: install ok unpacked\n"));
+                assert_eq!(package.status_paragraph().matches("\n\n").count(), 1);
+                assert!(trigger_files(&[package]).keys().all(|name| !name.contains('/') && !name.starts_with('.')));
+            }
         }
     }
 }

@@ -97,6 +97,7 @@ fn parse_files(listed: &str) -> Result<BTreeMap<String, Sha256Digest>, ReleaseEr
 #[cfg(test)]
 mod tests {
     use super::{ReleaseError, parse_release};
+    use proptest::prelude::{any, proptest};
 
     const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: trixie\n\
         Date: Sat, 05 Sep 2026 09:30:00 UTC\nSHA256:\n \
@@ -117,5 +118,15 @@ mod tests {
         assert_eq!(parse_release("Suite: x\nSHA256:\n"), Err(ReleaseError::Missing { field: "Date" }));
         let error = parse_release("Date: tomorrow\nSHA256:\n").unwrap_err();
         assert_eq!(error, ReleaseError::Value { field: "Date", value: "tomorrow".into() });
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_ends_without_panic(text in any::<String>(), position in 0..SIGNED.len(), byte in 0_u8..128) {
+            let _ = parse_release(&text);
+            let mut damaged = SIGNED.as_bytes().to_vec();
+            damaged[position] = byte;
+            let _ = parse_release(&String::from_utf8_lossy(&damaged));
+        }
     }
 }

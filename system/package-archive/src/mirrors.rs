@@ -86,7 +86,7 @@ pub fn check<'a>(mirrors: &Mirrors, archives: impl Iterator<Item = &'a str>) -> 
             let setting = match archive {
                 "debian" => "base.debian.mirrors",
                 "debian-security" => "base.debian.security_mirrors",
-                _ => "its urls",
+                _ => "base.debian.repositories.urls",
             };
             return Err(MirrorsError::None { archive: archive.to_owned(), setting });
         }

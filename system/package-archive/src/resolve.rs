@@ -108,8 +108,8 @@ pub enum ResolveError {
     },
     /// No set of packages fits.
     #[error(
-        "these packages cannot be installed together:\n{explanation}\nRemove one of them, or take a package out of the excluded \
-         ones; what the image provides by itself can be named in packages.provided"
+        "these packages cannot be installed together:\n{explanation}\nRemove one of them from packages.include, or a package that \
+         is needed from packages.exclude"
     )]
     Unsatisfiable {
         /// apt's explanation.

@@ -21,7 +21,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
-use support::{readable_directory, run};
+use support::{attempt, readable_directory, run};
 use tempfile::TempDir;
 
 /// Tells this test binary, started again as another user, where to work.
@@ -248,30 +248,38 @@ impl OrdinaryUser {
 impl Drop for OrdinaryUser {
     fn drop(&mut self) {
         if !thread::panicking() {
+            run("usermod", "passwd", &["--del-subuids", "700000-765535", "--del-subgids", "700000-765535", USER]);
             run("userdel", "passwd", &[USER]);
         }
     }
 }
 
-#[test]
-fn root_and_an_ordinary_user_make_the_same_bytes() {
-    assert!(rustix::process::geteuid().is_root(), "this test compares root with another user: run it as root");
-    let user = OrdinaryUser::make();
-    let directory = packages().directory.path();
-    fs::create_dir(directory.join("child")).unwrap();
-    // The build directory may be where the user cannot look.
-    let program = directory.join("child/test");
+/// The arguments with which setpriv runs this test binary's child as another user, in a directory that the user can get into:
+/// the build directory may be where the user cannot look.
+fn child_as(user: &str, directory: &Path) -> Vec<String> {
+    assert!(rustix::process::geteuid().is_root(), "this test needs another user: run it as root");
+    let child = directory.join("child");
+    fs::create_dir_all(&child).unwrap();
+    let program = child.join(format!("test-{user}"));
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    run(
-        "chown",
-        "coreutils",
-        &["-R", USER, directory.join("child").to_str().unwrap(), directory.join("cache").to_str().unwrap()],
-    );
+    run("chown", "coreutils", &["-R", user, child.to_str().unwrap(), directory.join("cache").to_str().unwrap()]);
     let told = format!("{CHILD}={}", directory.display());
-    let as_user = ["--reuid", USER, "--regid", USER, "--clear-groups", "--inh-caps=-all", "env", &told];
-    let child = [program.to_str().unwrap(), "--exact", "child_makes_a_tree_where_it_is_told"];
-    run("setpriv", "util-linux", &[&as_user[..], &child[..]].concat());
+    let arguments = ["--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all", "env", &told];
+    let child = [program.to_str().unwrap(), "--exact", "child_makes_a_tree_where_it_is_told", "--nocapture"];
+    arguments.into_iter().chain(child).map(str::to_owned).collect()
+}
+
+#[test]
+fn root_and_users_make_the_same_bytes_or_learn_what_they_lack() {
+    let directory = packages().directory.path();
+    let arguments = child_as("64242", directory);
+    let refused = attempt("setpriv", "util-linux", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("NoSubordinateIds"), "{said}");
+
+    let user = OrdinaryUser::make();
+    let arguments = child_as(USER, directory);
+    run("setpriv", "util-linux", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     run("cmp", "diffutils", &[built().to_str().unwrap(), directory.join("child/tree.tar").to_str().unwrap()]);
-    run("usermod", "passwd", &["--del-subuids", "700000-765535", "--del-subgids", "700000-765535", USER]);
     drop(user);
 }

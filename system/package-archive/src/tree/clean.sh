@@ -2,7 +2,9 @@
 # Runs inside the new tree, last: removes what package scripts leave that is of one run and would differ in the next.
 set -eu
 
-rm -f /etc/machine-id /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/.pwd.lock /usr/sbin/policy-rc.d
+# An empty machine id is a statement (machine-id(5)), one that a script has made is a mistake.
+if [ -s /etc/machine-id ]; then rm /etc/machine-id; fi
+rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/.pwd.lock /usr/sbin/policy-rc.d
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
 rm -f /var/lib/dpkg/*-old /var/lib/dpkg/lock* /var/lib/dpkg/triggers/Lock /var/cache/debconf/*-old

@@ -43,6 +43,12 @@ pub enum NamespaceError {
         /// The setting that most likely forbids it.
         setting: &'static str,
     },
+    /// The packages' programs are for another processor.
+    #[error(
+        "this machine cannot run the programs of the image's architecture, which configuring packages needs; on Debian: \
+         apt-get install qemu-user-static"
+    )]
+    ForeignArchitecture,
     /// Memory ran out.
     #[error("the root tree does not fit into memory; free some, add swap, or leave packages out")]
     NoSpace,
@@ -139,7 +145,11 @@ fn explain(error: HostError, step: Step) -> NamespaceError {
     if stderr.contains("failed to execute newuidmap") || stderr.contains("failed to execute newgidmap") {
         return NamespaceError::NoMappingPrograms;
     }
-    if stderr.contains("newuidmap") || stderr.contains("no line matching user") || stderr.contains("uid_map failed") {
+    if stderr.contains("newuidmap")
+        || stderr.contains("no line matching user")
+        || stderr.contains("uid_map failed")
+        || stderr.contains("don't exist")
+    {
         return NamespaceError::NoSubordinateIds { user: user_name() };
     }
     if let Some(line) = stderr.lines().find(|line| line.starts_with("unshare: ")) {
@@ -149,6 +159,9 @@ fn explain(error: HostError, step: Step) -> NamespaceError {
             "user.max_user_namespaces=15000"
         };
         return NamespaceError::Forbidden { reason: line.to_owned(), setting };
+    }
+    if stderr.contains("Exec format error") {
+        return NamespaceError::ForeignArchitecture;
     }
     if stderr.contains("No space left on device") {
         return NamespaceError::NoSpace;
