@@ -18,11 +18,11 @@ use package_lock::lockfile::Lockfile;
 use package_lock::request::{ArchiveKey, ArchiveRequest, Request};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use support::{attempt, readable_directory, run};
-use tempfile::TempDir;
 
 /// Tells this test binary, started again as another user, where to work.
 const CHILD: &str = "PICCOLO_TEST_TREE_DIRECTORY";
@@ -49,40 +49,38 @@ fn request() -> Request {
     }
 }
 
-/// A directory that every user can read, with a lockfile and its packages.
-struct Fetched {
-    directory: TempDir,
-    lockfile: Lockfile,
-}
-
-fn packages() -> &'static Fetched {
-    static FETCHED: OnceLock<Fetched> = OnceLock::new();
+/// A lockfile whose packages are in the cache. Made once per run; the packages stay for the next.
+fn packages() -> &'static Lockfile {
+    static FETCHED: OnceLock<Lockfile> = OnceLock::new();
     FETCHED.get_or_init(|| {
         let debian = of_this_machine().unwrap();
         let mirrors =
             Mirrors::from([("debian".to_owned(), debian.main), ("debian-security".to_owned(), debian.security)]);
         let sources = Sources { mirrors: &mirrors, keys: &BTreeMap::new() };
         let lockfile = resolve(&request(), sources, &ignore, &Cancel::new()).unwrap();
-        let directory = readable_directory();
-        let cache = PackageCache::open(directory.path().join("cache")).unwrap();
-        fetch(&lockfile, &mirrors, &cache, &ignore, &Cancel::new()).unwrap();
-        fs::write(directory.path().join("image.lock.json"), lockfile.to_text()).unwrap();
-        Fetched { directory, lockfile }
+        fetch(&lockfile, &mirrors, &cache(), &ignore, &Cancel::new()).unwrap();
+        lockfile
     })
 }
 
-fn build(directory: &Path, out: &Path) {
-    let lockfile = Lockfile::parse(&fs::read_to_string(directory.join("image.lock.json")).unwrap()).unwrap();
-    let cache = PackageCache::open(directory.join("cache")).unwrap();
-    let out = File::create(out).unwrap();
-    install(&lockfile, &cache, &TreeOptions::default(), out, &ignore, &Cancel::new()).unwrap();
+fn cache() -> PackageCache {
+    PackageCache::open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages")).unwrap()
 }
 
+fn build(lockfile: &Lockfile, cache: &PackageCache, out: &Path) {
+    let out = File::create(out).unwrap();
+    install(lockfile, cache, &TreeOptions::default(), out, &ignore, &Cancel::new()).unwrap();
+}
+
+/// The packages' tree, made once per run.
 fn built() -> &'static Path {
-    static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let out = packages().directory.path().join("tree.tar");
-        build(packages().directory.path(), &out);
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (unfinished, out) =
+            (directory.join(format!("tree-{}.tar", std::process::id())), directory.join("tree.tar"));
+        build(packages(), &cache(), &unfinished);
+        fs::rename(unfinished, &out).unwrap();
         out
     })
 }
@@ -132,7 +130,7 @@ fn a_tree_is_complete_and_holds_nothing_of_this_run() {
     for (name, _) in tree.walk() {
         assert!(!name.to_string().ends_with(".dpkg-new"), "{name} was not configured");
     }
-    let epoch = packages().lockfile.source_date_epoch();
+    let epoch = packages().source_date_epoch();
     let newest = tree.walk().map(|(_, id)| tree.inode(id).metadata.mtime.seconds).max().unwrap();
     assert!(newest <= epoch, "a file is from {newest}, after {epoch}");
     // dbus-daemon-launch-helper belongs to a group that dbus makes when it is configured.
@@ -154,7 +152,7 @@ fn dpkg_finds_nothing_wrong_with_its_database() {
         report.lines().filter(|line| !line.contains("/usr/share/") && !line.trim().is_empty()).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     let list = run("tar", "tar", &["-xOf", tar.to_str().unwrap(), "./list"]);
-    assert_eq!(list.lines().count(), packages().lockfile.packages.len() + 1, "{list}");
+    assert_eq!(list.lines().count(), packages().packages.len() + 1, "{list}");
 }
 
 fn script(name: &str, text: &str) -> TreeScript {
@@ -163,7 +161,7 @@ fn script(name: &str, text: &str) -> TreeScript {
 
 fn processed(scripts: &[TreeScript], out: &Path) -> Result<(), TreeError> {
     let tree = File::open(built()).unwrap();
-    let epoch = packages().lockfile.source_date_epoch();
+    let epoch = packages().source_date_epoch();
     post_process(tree, scripts, epoch, File::create(out).unwrap(), &ignore, &Cancel::new())
 }
 
@@ -207,9 +205,8 @@ fn cancelling_ends_the_installation() {
             stop.cancel();
         }
     };
-    let cache = PackageCache::open(packages().directory.path().join("cache")).unwrap();
     let out = tempfile::tempfile().unwrap();
-    let error = install(&packages().lockfile, &cache, &TreeOptions::default(), out, &report, &cancel).unwrap_err();
+    let error = install(packages(), &cache(), &TreeOptions::default(), out, &report, &cancel).unwrap_err();
     assert!(matches!(error, TreeError::Cancelled), "{error}");
 }
 
@@ -218,8 +215,7 @@ fn a_package_that_was_not_fetched_is_named() {
     let empty = tempfile::tempdir().unwrap();
     let cache = PackageCache::open(empty.path()).unwrap();
     let out = tempfile::tempfile().unwrap();
-    let error =
-        install(&packages().lockfile, &cache, &TreeOptions::default(), out, &ignore, &Cancel::new()).unwrap_err();
+    let error = install(packages(), &cache, &TreeOptions::default(), out, &ignore, &Cancel::new()).unwrap_err();
     assert!(error.to_string().starts_with("the package adduser 3"), "{error}");
 }
 
@@ -227,7 +223,10 @@ fn a_package_that_was_not_fetched_is_named() {
 #[test]
 fn child_makes_a_tree_where_it_is_told() {
     if let Some(directory) = std::env::var_os(CHILD) {
-        build(Path::new(&directory), &Path::new(&directory).join("child/tree.tar"));
+        let directory = Path::new(&directory);
+        let lockfile = Lockfile::parse(&fs::read_to_string(directory.join("image.lock.json")).unwrap()).unwrap();
+        let cache = PackageCache::open(directory.join("cache")).unwrap();
+        build(&lockfile, &cache, &directory.join("tree.tar"));
     }
 }
 
@@ -254,32 +253,40 @@ impl Drop for OrdinaryUser {
     }
 }
 
-/// The arguments with which setpriv runs this test binary's child as another user, in a directory that the user can get into:
-/// the build directory may be where the user cannot look.
-fn child_as(user: &str, directory: &Path) -> Vec<String> {
+/// Makes the tree as another user, by this test binary started again in a directory that this user can get into: the build directory
+/// may be where the user cannot look.
+fn build_as(user: &str, directory: &Path) -> Output {
     assert!(rustix::process::geteuid().is_root(), "this test needs another user: run it as root");
-    let child = directory.join("child");
-    fs::create_dir_all(&child).unwrap();
-    let program = child.join(format!("test-{user}"));
+    fs::write(directory.join("image.lock.json"), packages().to_text()).unwrap();
+    let theirs = PackageCache::open(directory.join("cache")).unwrap();
+    for package in &packages().packages {
+        let to = theirs.path_of(&package.sha256);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(cache().path_of(&package.sha256), to).unwrap();
+    }
+    let program = directory.join("test");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    run("chown", "coreutils", &["-R", user, child.to_str().unwrap(), directory.join("cache").to_str().unwrap()]);
+    run("chown", "coreutils", &["-R", user, directory.to_str().unwrap()]);
     let told = format!("{CHILD}={}", directory.display());
-    let arguments = ["--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all", "env", &told];
+    let as_user = ["--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all", "env", &told];
     let child = [program.to_str().unwrap(), "--exact", "child_makes_a_tree_where_it_is_told", "--nocapture"];
-    arguments.into_iter().chain(child).map(str::to_owned).collect()
+    attempt("setpriv", "util-linux", &[&as_user[..], &child[..]].concat())
 }
 
 #[test]
-fn root_and_users_make_the_same_bytes_or_learn_what_they_lack() {
-    let directory = packages().directory.path();
-    let arguments = child_as("64242", directory);
-    let refused = attempt("setpriv", "util-linux", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("NoSubordinateIds"), "{said}");
-
+fn root_and_an_ordinary_user_make_the_same_bytes() {
     let user = OrdinaryUser::make();
-    let arguments = child_as(USER, directory);
-    run("setpriv", "util-linux", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    run("cmp", "diffutils", &[built().to_str().unwrap(), directory.join("child/tree.tar").to_str().unwrap()]);
+    let directory = readable_directory();
+    let output = build_as(USER, directory.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run("cmp", "diffutils", &[built().to_str().unwrap(), directory.path().join("tree.tar").to_str().unwrap()]);
     drop(user);
+}
+
+#[test]
+fn a_user_without_subordinate_ids_learns_what_is_missing() {
+    let directory = readable_directory();
+    let output = build_as("64242", directory.path());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("NoSubordinateIds { user: \"64242\" }"), "{said}");
 }
