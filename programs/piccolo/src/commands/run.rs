@@ -140,32 +140,40 @@ fn run_detached(image: &Path, args: &Args, report: &Report) -> Result<(), Failur
     if args.keep.is_none() {
         settings.state = StateDirectory::Kept(folder.join("machine"));
     }
-    let started = start(&settings, Lifetime::Detached, report).and_then(|mut machine| {
-        let waited = wait_for_api(&mut machine, args, report);
-        waited.map(|answering| (machine, Answering { name: Some(name.clone()), ..answering }))
-    });
-    let (machine, answering) = match started {
-        Ok(started) => started,
-        Err(failure) => {
-            // The failure has the end of the console in it; what is left is of no use.
-            let _ = registry.forget(&name);
-            return Err(failure);
-        }
-    };
-    let process = machine.process_id().unwrap_or_default();
-    let note = DetachedMachine {
-        name: name.clone(),
-        image: image.to_owned(),
-        directory: machine.directory().to_owned(),
-        kept: args.keep.is_some(),
-        port: machine.port(),
-        process,
-        process_start: process_start(process).unwrap_or_default(),
-    };
-    registry.note(&note).or_fail(FailureKind::Internal)?;
+    let started = start_detached(&name, &settings, args, &registry, report);
+    if started.is_err() {
+        // The failure has the end of the console in it; what is left is of no use.
+        let _ = registry.forget(&name);
+    }
+    let (machine, answering) = started?;
     let _runs_on = machine.into_detached();
     print_answering(&answering, &format!("piccolo run --stop {name} ends the machine."), report);
     Ok(())
+}
+
+fn start_detached(
+    name: &str,
+    settings: &MachineSettings,
+    args: &Args,
+    registry: &Registry,
+    report: &Report,
+) -> Result<(Machine, Answering), Failure> {
+    let mut machine = start(settings, Lifetime::Detached, report)?;
+    let process = machine.process_id().unwrap_or_default();
+    // Before the long wait: were this program killed now, the machine could still be stopped by its name.
+    registry
+        .note(&DetachedMachine {
+            name: name.to_owned(),
+            image: machine_image(args),
+            directory: machine.directory().to_owned(),
+            kept: args.keep.is_some(),
+            port: machine.port(),
+            process,
+            process_start: process_start(process).unwrap_or_default(),
+        })
+        .or_fail(FailureKind::Internal)?;
+    let answering = wait_for_api(&mut machine, args, report)?;
+    Ok((machine, Answering { name: Some(name.to_owned()), ..answering }))
 }
 
 fn stop(name: &str, report: &Report) -> Result<(), Failure> {
