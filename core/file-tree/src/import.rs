@@ -190,7 +190,8 @@ fn metadata(header: &Header, extras: &Extras) -> io::Result<Metadata> {
     let identity = |value: u64| u32::try_from(value).map_err(|_| invalid("an owner above 2³² − 1"));
     let mtime = match extras.mtime {
         Some(mtime) => mtime,
-        None => Timestamp { seconds: i64::try_from(header.mtime()?).unwrap_or(i64::MAX), nanoseconds: 0 },
+        // GNU tar writes times before 1970 as a negative number in base 256, of which the crate gives the low 64 bits.
+        None => Timestamp { seconds: header.mtime()?.cast_signed(), nanoseconds: 0 },
     };
     Ok(Metadata {
         mode: (header.mode()? & 0o7777) as u16,
