@@ -129,10 +129,10 @@ fn image(
     match facts {
         Ok(facts) => {
             let inside = facts.unified.as_ref().and_then(|unified| unified.version.as_deref());
-            if let (Some(name), Some(inside)) = (name, inside) {
-                if name.version() != inside {
-                    notes.push(format!("{path} is named version {}, inside it says {inside}", name.version()));
-                }
+            if let (Some(name), Some(inside)) = (name, inside)
+                && name.version() != inside
+            {
+                notes.push(format!("{path} is named version {}, inside it says {inside}", name.version()));
             }
             Some(EspImage { path: path.clone(), size: entry.size, boot_entry: name.map(EntryFacts::of), facts })
         }

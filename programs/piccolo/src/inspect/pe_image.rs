@@ -195,8 +195,8 @@ fn profiles(sections: &[Section<'_>]) -> Vec<Profile> {
 
 /// The root hash on a kernel command line; the last one counts, as for systemd.
 fn root_hash(command_line: &str) -> Option<RootHash> {
-    let values = command_line.split_ascii_whitespace().filter_map(|word| word.strip_prefix("roothash="));
-    values.last()?.parse().ok()
+    let mut values = command_line.split_ascii_whitespace().filter_map(|word| word.strip_prefix("roothash="));
+    values.next_back()?.parse().ok()
 }
 
 fn content<'s>(sections: &'s [Section<'_>], name: SectionName) -> Option<&'s [u8]> {

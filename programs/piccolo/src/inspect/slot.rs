@@ -91,16 +91,16 @@ fn read(
         .as_ref()
         .and_then(|part| Verity::read(part).map_err(|error| own_notes.push(format!("the hash tree: {error:#}"))).ok());
     let tree_hash = hashes.as_ref().and_then(|hashes| hashes.root_hash.as_deref());
-    if let (Some(tree), Some(wanted)) = (tree_hash, found.root_hash.map(|hash| hash.to_string())) {
-        if tree != wanted {
-            own_notes.push(format!("the hash tree has the root hash {tree}, not {wanted}"));
-        }
+    if let (Some(tree), Some(wanted)) = (tree_hash, found.root_hash.map(|hash| hash.to_string()))
+        && tree != wanted
+    {
+        own_notes.push(format!("the hash tree has the root hash {tree}, not {wanted}"));
     }
     let versions = (found.version.as_deref(), file_system.as_ref().and_then(|root| root.version.as_deref()));
-    if let (Some(image), Some(root)) = versions {
-        if image != root {
-            own_notes.push(format!("the unified kernel image is version {image}, the root {root}"));
-        }
+    if let (Some(image), Some(root)) = versions
+        && image != root
+    {
+        own_notes.push(format!("the unified kernel image is version {image}, the root {root}"));
     }
     notes.extend(own_notes.into_iter().map(|note| format!("slot {name}: {note}")));
     let verification = match (options.verify, found.root_hash, &verity_part) {

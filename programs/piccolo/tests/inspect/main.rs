@@ -1,5 +1,9 @@
 //! `piccolo inspect` on images, on their parts, and on what is damaged or no image at all.
-#![expect(clippy::disallowed_methods, reason = "these tests run the program that is tested")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "these tests run the program that is tested, and stop with what it said"
+)]
 
 mod damaged;
 mod sample;
