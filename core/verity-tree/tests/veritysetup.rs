@@ -1,6 +1,12 @@
 //! Trees of ours as `veritysetup` sees them.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::panic, reason = "tests hand trees to the real program")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests hand trees to the real program"
+)]
 
 use std::fs;
 use std::path::Path;

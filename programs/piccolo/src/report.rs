@@ -34,12 +34,6 @@ impl Report {
         Self { json, quiet, cancel, interactive: io::stderr().is_terminal() && !json && !quiet }
     }
 
-    /// Whether results are wanted as JSON.
-    #[must_use]
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// The flag that Ctrl-C sets.
     #[must_use]
     pub fn cancel(&self) -> &Cancel {

@@ -46,7 +46,7 @@ struct WorkingDirectory;
 impl LayerSource for WorkingDirectory {
     fn read(&self, path: &LayerPath) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
-        let limit = recipe::MAX_LAYER_BYTES as u64 + 1;
+        let limit = recipe::MAX_LAYER_BYTES + 1;
         let file = File::open(path.as_str()).map_err(|error| error.to_string())?;
         file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         Ok(bytes)
