@@ -1,6 +1,7 @@
 //! Changes to the enablement links below `/etc/systemd/system`.
 
 use crate::install::{InstallSection, MAXIMUM_UNIT_FILE, parse};
+use crate::presets::{self, Rule, Verdict};
 use file_tree::content::ReadBlob;
 use file_tree::path::{PathError, TreePath};
 use file_tree::tree::{FileTree, Inode, Kind, Metadata, TreeError};
@@ -126,6 +127,57 @@ pub fn disable(tree: &mut FileTree, unit: &str) -> Result<(), EnablementError> {
     Ok(())
 }
 
+/// Applies preset rules to every unit of the tree that can be enabled, but for those named in `settled`. Answers the units that
+/// changed.
+///
+/// # Errors
+/// As [`enable`] and [`disable`].
+pub fn apply_presets(
+    tree: &mut FileTree,
+    blobs: &dyn ReadBlob,
+    rules: &[Rule],
+    settled: &BTreeSet<String>,
+) -> Result<Vec<String>, EnablementError> {
+    let mut changed = Vec::new();
+    for unit in units(tree)?.into_iter().filter(|unit| !settled.contains(unit)) {
+        let Some(verdict) = presets::verdict(rules, &unit) else { continue };
+        if *verdict == Verdict::Ignore || read(tree, blobs, &unit).map_or(true, |(_, section)| section.is_empty()) {
+            continue;
+        }
+        match (verdict, unit.split_once("@.")) {
+            (Verdict::Enable(instances), Some((stem, suffix))) if !instances.is_empty() => {
+                for instance in instances {
+                    enable(tree, blobs, &format!("{stem}@{instance}.{suffix}"))?;
+                }
+            }
+            // "enable *" means every unit that can be enabled as it is; a template without an instance cannot.
+            (Verdict::Enable(_), _) => match enable(tree, blobs, &unit) {
+                Err(EnablementError::TemplateWithoutInstance { .. }) => continue,
+                result => result?,
+            },
+            _ => disable(tree, &unit)?,
+        }
+        changed.push(unit);
+    }
+    Ok(changed)
+}
+
+/// The names of all units in the search path, links left out.
+fn units(tree: &FileTree) -> Result<BTreeSet<String>, EnablementError> {
+    let mut found = BTreeSet::new();
+    for directory in SEARCH_PATH {
+        let Some(id) = tree.lookup(&parse_path("", directory)?) else { continue };
+        let Kind::Directory(names) = &tree.inode(id).kind else { continue };
+        for (name, id) in names {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if matches!(tree.inode(*id).kind, Kind::File(_)) && check_name(&name).is_ok() {
+                found.insert(name);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Makes a unit impossible to start, whoever asks for it.
 ///
 /// # Errors
@@ -230,10 +282,12 @@ fn symlink(tree: &mut FileTree, unit: &str, path: &TreePath, target: &str) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::{EnablementError, disable, enable, mask};
+    use super::{EnablementError, apply_presets, disable, enable, mask};
+    use crate::presets::parse;
     use file_tree::content::{Content, NoBlobs};
     use file_tree::path::TreePath;
     use file_tree::tree::{FileTree, Inode, Kind, Metadata};
+    use std::collections::BTreeSet;
 
     fn tree_with(units: &[(&str, &str)]) -> FileTree {
         let mut tree = FileTree::new();
@@ -305,5 +359,24 @@ mod tests {
         assert!(matches!(enable(&mut tree, &NoBlobs, "a"), Err(EnablementError::BadName { .. })));
         assert!(matches!(enable(&mut tree, &NoBlobs, "../x.service"), Err(EnablementError::BadName { .. })));
         assert!(matches!(enable(&mut tree, &NoBlobs, "a.service"), Err(EnablementError::NothingToInstall { .. })));
+    }
+
+    #[test]
+    fn presets_decide_for_units_that_nobody_named() {
+        let mut tree = tree_with(&[
+            ("a.service", "[Install]\nWantedBy=multi-user.target\n"),
+            ("b.service", "[Install]\nWantedBy=multi-user.target\n"),
+            ("c.service", "[Service]\n"),
+            ("d@.service", "[Install]\nWantedBy=multi-user.target\n"),
+            ("e.service", "[Install]\nWantedBy=multi-user.target\n"),
+        ]);
+        enable(&mut tree, &NoBlobs, "b.service").unwrap();
+        let rules = parse("disable b.service\nenable d@.service one\nenable *\n").unwrap();
+        let settled = BTreeSet::from(["e.service".to_owned()]);
+        let changed = apply_presets(&mut tree, &NoBlobs, &rules, &settled).unwrap();
+        assert_eq!(changed, ["a.service", "b.service", "d@.service"]);
+        let wanted = |unit: &str| link(&tree, &format!("/etc/systemd/system/multi-user.target.wants/{unit}")).is_some();
+        assert!(wanted("a.service") && wanted("d@one.service"));
+        assert!(!wanted("b.service") && !wanted("e.service"));
     }
 }

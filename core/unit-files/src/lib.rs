@@ -2,3 +2,4 @@
 
 pub mod enablement;
 pub mod install;
+pub mod presets;

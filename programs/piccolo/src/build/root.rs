@@ -14,6 +14,8 @@ use root_tree::{skeleton, state};
 use source_files::SourceFiles;
 use system_users::apply;
 use system_users::database::Database;
+use unit_files::enablement::{apply_presets, disable, enable, mask};
+use unit_files::presets;
 
 /// Adds the recipe's files, users and units to the pruned base tree. What is left after this is the tree that scripts see.
 pub fn add_recipe(
@@ -151,14 +153,21 @@ fn number(account: &Account, look_up: impl Fn(&str) -> Option<u32>) -> Result<u3
 
 fn change_units(tree: &mut FileTree, recipe: &Recipe, blobs: &dyn ReadBlob) -> anyhow::Result<()> {
     let units = &recipe.units;
+    let named = [&units.enable, &units.disable, &units.mask];
+    let settled = named.iter().flat_map(|set| set.iter()).map(|unit| unit.as_str().to_owned()).collect();
+    let mut rules = Vec::new();
+    for (name, text) in &recipe.presets {
+        rules.extend(presets::parse(text.as_str()).with_context(|| format!("presets.{}", name.as_str()))?);
+    }
+    apply_presets(tree, blobs, &rules, &settled)?;
     for unit in units.enable.iter() {
-        unit_files::enablement::enable(tree, blobs, unit.as_str())?;
+        enable(tree, blobs, unit.as_str())?;
     }
     for unit in units.disable.iter() {
-        unit_files::enablement::disable(tree, unit.as_str())?;
+        disable(tree, unit.as_str())?;
     }
     for unit in units.mask.iter() {
-        unit_files::enablement::mask(tree, unit.as_str())?;
+        mask(tree, unit.as_str())?;
     }
     Ok(())
 }
