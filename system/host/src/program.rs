@@ -9,28 +9,12 @@ use std::path::{Path, PathBuf};
 pub enum Program {
     /// apt's package manager front end: resolves packages.
     AptGet,
-    /// apt's query tool: shows what was resolved.
-    AptCache,
     /// apt's configuration query.
     AptConfig,
     /// apt's downloader, with apt's proxies, mirrors and TLS.
     AptHelper,
-    /// Makes index files for a directory of packages.
-    DpkgScanpackages,
-    /// dpkg's front end for package files.
-    DpkgDeb,
-    /// dpkg itself.
-    Dpkg,
-    /// Checks OpenPGP signatures.
-    Gpgv,
-    /// Installs a Debian tree into a directory or archive without root.
-    Mmdebstrap,
     /// Runs a program in new namespaces (util-linux).
     Unshare,
-    /// Runs a program with another root directory (coreutils).
-    Chroot,
-    /// GNU tar.
-    Tar,
     /// The virtual machine monitor for x86-64.
     QemuSystemX86,
     /// Makes and converts virtual disks.
@@ -49,17 +33,9 @@ impl Program {
     pub fn command(self) -> &'static str {
         match self {
             Self::AptGet => "apt-get",
-            Self::AptCache => "apt-cache",
             Self::AptConfig => "apt-config",
             Self::AptHelper => "/usr/lib/apt/apt-helper",
-            Self::DpkgScanpackages => "dpkg-scanpackages",
-            Self::DpkgDeb => "dpkg-deb",
-            Self::Dpkg => "dpkg",
-            Self::Gpgv => "gpgv",
-            Self::Mmdebstrap => "mmdebstrap",
             Self::Unshare => "unshare",
-            Self::Chroot => "chroot",
-            Self::Tar => "tar",
             Self::QemuSystemX86 => "qemu-system-x86_64",
             Self::QemuImg => "qemu-img",
             Self::Swtpm => "swtpm",
@@ -72,14 +48,8 @@ impl Program {
     #[must_use]
     pub fn debian_package(self) -> &'static str {
         match self {
-            Self::AptGet | Self::AptCache | Self::AptConfig | Self::AptHelper => "apt",
-            Self::DpkgScanpackages => "dpkg-dev",
-            Self::DpkgDeb | Self::Dpkg => "dpkg",
-            Self::Gpgv => "gpgv",
-            Self::Mmdebstrap => "mmdebstrap",
+            Self::AptGet | Self::AptConfig | Self::AptHelper => "apt",
             Self::Unshare | Self::Setpriv => "util-linux",
-            Self::Chroot => "coreutils",
-            Self::Tar => "tar",
             Self::QemuSystemX86 => "qemu-system-x86",
             Self::QemuImg => "qemu-utils",
             Self::Swtpm => "swtpm",

@@ -4,7 +4,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::report::Report;
 use host::program::Program;
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Check whether this computer has what building and running images needs
 ///
@@ -25,6 +25,7 @@ pub fn run(_args: &Args, report: &Report) -> Result<(), Failure> {
     let mut findings: Vec<Finding> =
         PROGRAMS.iter().map(|(program, purpose)| program_finding(*program, purpose)).collect();
     findings.push(namespaces());
+    findings.push(subordinate_ids());
     findings.push(virtualization());
     let text: String = findings.iter().map(line).collect();
     report.result(&text, &findings);
@@ -44,11 +45,10 @@ const BUILDING: &str = "building";
 const RUNNING: &str = "running";
 const SPEED: &str = "speed";
 
-const PROGRAMS: [(Program, &str); 9] = [
+const PROGRAMS: [(Program, &str); 8] = [
     (Program::AptGet, BUILDING),
     (Program::AptHelper, BUILDING),
-    (Program::DpkgDeb, BUILDING),
-    (Program::Mmdebstrap, BUILDING),
+    (Program::AptConfig, BUILDING),
     (Program::Unshare, BUILDING),
     (Program::QemuSystemX86, RUNNING),
     (Program::QemuImg, RUNNING),
@@ -63,11 +63,7 @@ fn line(finding: &Finding) -> String {
 
 fn program_finding(program: Program, needed_for: &'static str) -> Finding {
     let name = program.command();
-    let place = std::env::var_os("PATH")
-        .into_iter()
-        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .map(|directory| directory.join(name))
-        .find(|candidate| candidate.is_file());
+    let place = place_of(name);
     let detail = match &place {
         Some(place) => place.display().to_string(),
         None => format!("on Debian: apt-get install {}", program.debian_package()),
@@ -81,6 +77,22 @@ fn namespaces() -> Finding {
     let allowed = limit.trim().parse::<u64>().is_ok_and(|limit| limit > 0);
     let detail = if allowed { "allowed by the kernel" } else { "set the sysctl user.max_user_namespaces above 0" };
     Finding { name: "user namespaces".into(), needed_for: BUILDING, found: allowed, detail: detail.into() }
+}
+
+fn place_of(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
+}
+
+/// Without root, a tree's many owners need a range of user numbers of one's own.
+fn subordinate_ids() -> Finding {
+    let found = place_of("newuidmap").is_some() && place_of("newgidmap").is_some();
+    let detail = if found {
+        "newuidmap is there; an ordinary user also needs a range in /etc/subuid and /etc/subgid"
+    } else {
+        "on Debian: apt-get install uidmap (root can build without)"
+    };
+    Finding { name: "subordinate users".into(), needed_for: "building without root", found, detail: detail.into() }
 }
 
 fn virtualization() -> Finding {
