@@ -1,0 +1,1 @@
+//! The built image as the field's own tools see it
