@@ -9,14 +9,18 @@
 )]
 
 mod boot_partition;
+mod checkout;
 // mod checkout;
 mod dissected_by_systemd;
 mod image;
 mod listing;
 mod manifest_and_inspect;
 mod oracle;
+mod ordinary_user;
 mod partition_table;
 mod root_file_system;
+mod same_inputs_same_bytes;
+mod small_changes_and_lockfiles;
 // mod same_inputs_same_bytes;
 // mod small_changes_and_lockfiles;
 mod unified_kernel_image;
