@@ -22,8 +22,25 @@ impl Paired {
         mut ours: impl FnMut() -> anyhow::Result<()>,
         mut theirs: impl FnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
+        prepare()?;
+        ours()?;
+        prepare()?;
+        theirs()?;
+        Self::measure_warm(rounds, prepare, ours, theirs)
+    }
+
+    /// The same for what was run before.
+    ///
+    /// # Errors
+    /// The first error of either.
+    pub fn measure_warm(
+        rounds: usize,
+        mut prepare: impl FnMut() -> anyhow::Result<()>,
+        mut ours: impl FnMut() -> anyhow::Result<()>,
+        mut theirs: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let mut paired = Self::default();
-        for round in 0..=rounds {
+        for round in 0..rounds {
             let mut our_time = Duration::ZERO;
             if round % 2 == 0 {
                 our_time = time(&mut prepare, &mut ours)?;
@@ -32,11 +49,8 @@ impl Paired {
             if round % 2 == 1 {
                 our_time = time(&mut prepare, &mut ours)?;
             }
-            // The first round warms the caches.
-            if round > 0 {
-                paired.ours.push(our_time);
-                paired.theirs.push(their_time);
-            }
+            paired.ours.push(our_time);
+            paired.theirs.push(their_time);
         }
         Ok(paired)
     }
@@ -54,9 +68,24 @@ impl Paired {
     }
 }
 
+impl Paired {
+    /// Medians of ours and theirs, in seconds.
+    pub fn medians(&self) -> (f64, f64) {
+        (median(&self.ours), median(&self.theirs))
+    }
+}
+
+/// The time of one run in seconds, what was written before being on the disk.
+pub fn seconds(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    rustix::fs::sync();
+    let start = Instant::now();
+    run()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
 impl fmt::Display for Paired {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ours, theirs) = (median(&self.ours), median(&self.theirs));
+        let (ours, theirs) = self.medians();
         write!(formatter, "ours {ours:.3} s, theirs {theirs:.3} s (medians of {})", self.ours.len())?;
         write!(formatter, ", {:.2} times their speed", self.speed_ratio())
     }
@@ -74,7 +103,11 @@ fn time(
 }
 
 fn median(times: &[Duration]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort();
-    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+    median_of(times.iter().map(Duration::as_secs_f64).collect())
+}
+
+/// The median of some values; the upper one of the two in the middle of an even number.
+pub fn median_of(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
