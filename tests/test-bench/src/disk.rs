@@ -1,7 +1,7 @@
 //! The disk of a machine that is off, as the guest sees it: the image with what the machine has written.
 
-use gptman::GPT;
-use std::io::{Cursor, Write};
+use disk_layout::gpt::{self, SectorSize};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,16 +37,13 @@ impl IdleDisk {
     #[must_use]
     #[track_caller]
     pub fn partition(&self, label: &str) -> PartitionExtent {
-        let mut table = Cursor::new(self.read(0, TABLE));
-        let gpt = GPT::read_from(&mut table, SECTOR).expect("the disk has a partition table");
-        let labels =
-            || gpt.iter().filter(|(_, entry)| entry.is_used()).map(|(_, entry)| entry.partition_name.to_string());
-        let Some((_, entry)) = gpt.iter().find(|(_, entry)| entry.is_used() && entry.partition_name.as_str() == label)
-        else {
-            panic!("no partition is named {label:?}; there are {:?}", labels().collect::<Vec<_>>());
+        let mut table = Front { bytes: self.read(0, TABLE), position: 0 };
+        let reading = gpt::read(&mut table, Some(SectorSize::Bytes512)).expect("the disk has a partition table");
+        let Some(partition) = reading.table.by_label(label) else {
+            let labels: Vec<&str> = reading.table.partitions.iter().map(|partition| partition.label.as_str()).collect();
+            panic!("no partition is named {label:?}; there are {labels:?}");
         };
-        let sectors = entry.size().expect("a partition has a size");
-        PartitionExtent { start: entry.starting_lba * SECTOR, length: sectors * SECTOR }
+        PartitionExtent { start: partition.offset(SectorSize::Bytes512), length: partition.size(SectorSize::Bytes512) }
     }
 
     /// Reads bytes.
@@ -94,6 +91,38 @@ impl IdleDisk {
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "qemu-io {command:?} failed: {text}{complaint}");
         text
+    }
+}
+
+/// The first bytes of a disk that is longer than any table says; behind them are zeros.
+struct Front {
+    bytes: Vec<u8>,
+    position: u64,
+}
+
+/// As long as no disk of a test is.
+const LONGEST_DISK: u64 = 1 << 40;
+
+impl Read for Front {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for byte in buffer.iter_mut() {
+            let index = usize::try_from(self.position).unwrap_or(usize::MAX);
+            *byte = self.bytes.get(index).copied().unwrap_or_default();
+            self.position += 1;
+        }
+        Ok(buffer.len())
+    }
+}
+
+impl Seek for Front {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (base, offset) = match to {
+            SeekFrom::Start(position) => (position, 0),
+            SeekFrom::End(offset) => (LONGEST_DISK, offset),
+            SeekFrom::Current(offset) => (self.position, offset),
+        };
+        self.position = base.checked_add_signed(offset).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }
 

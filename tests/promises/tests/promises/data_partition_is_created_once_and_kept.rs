@@ -7,7 +7,7 @@ use test_bench::{TestMachine, TestOptions, test_image};
 fn var_is_created_on_the_first_boot_and_survives_reboots_and_power_cuts() {
     let mut machine = TestMachine::start(&test_image(), TestOptions::default());
     let labels = "lsblk --noheadings --list --output PARTLABEL /dev/piccolo/disk | grep .";
-    assert_eq!(machine.succeed(labels), "esp\nroot-a\nverity-a\nroot-b\nverity-b\nvar\n");
+    assert_eq!(machine.succeed(labels), "esp\nroot-a\nverity-a\nroot-b\nverity-b\nvar");
     assert_eq!(mount_of(&mut machine, "/var")["fstype"], "ext4");
     let table = "sfdisk --dump /dev/piccolo/disk";
     let before = machine.succeed(table);
@@ -21,13 +21,13 @@ fn var_is_created_on_the_first_boot_and_survives_reboots_and_power_cuts() {
 
     machine.succeed("echo kept > /var/lib/keepsake && sync /var/lib/keepsake");
     machine.reboot();
-    assert_eq!(machine.succeed("cat /var/lib/keepsake"), "kept\n");
+    assert_eq!(machine.succeed("cat /var/lib/keepsake"), "kept");
     assert_eq!(machine.succeed(table), before, "the partition table changed on the second boot");
 
     machine.succeed("echo twice > /var/lib/keepsake && sync /var/lib/keepsake");
     machine.cut_power();
     machine.power_on_again();
     machine.wait_for_api();
-    assert_eq!(machine.succeed("cat /var/lib/keepsake"), "twice\n");
+    assert_eq!(machine.succeed("cat /var/lib/keepsake"), "twice");
     assert_eq!(machine.succeed(table), before, "the partition table changed after a power cut");
 }

@@ -9,6 +9,6 @@ fn a_first_boot_that_loses_power_is_finished_by_the_next() {
     machine.cut_power();
     machine.power_on_again();
     machine.wait_for_api();
-    assert_eq!(machine.succeed("lsblk --noheadings --list --output PARTLABEL /dev/piccolo/disk | grep -c ."), "6\n");
+    assert_eq!(machine.succeed("lsblk --noheadings --list --output PARTLABEL /dev/piccolo/disk | grep -c ."), "6");
     assert_eq!(machine.api_get("/api/v1/health")["status"], "ok");
 }

@@ -22,7 +22,7 @@ fn an_exact_copy_of_the_boot_disk_is_neither_used_nor_written() {
     assert!(!used.contains(" /"), "something of the copy is mounted:\n{used}");
     let labels = machine
         .succeed("lsblk --noheadings --list --output PARTLABEL $(readlink -f /dev/disk/by-id/virtio-copy) | grep -c .");
-    assert_eq!(labels, "3\n", "partitions were added to the copy");
+    assert_eq!(labels, "3", "partitions were added to the copy");
     assert_eq!(machine.api_get("/api/v1/health")["status"], "ok");
     machine.shut_down();
 }
