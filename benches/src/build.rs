@@ -1,6 +1,7 @@
 //! `bench build`: packages to bootable image, against mkosi
 
 use crate::Options;
+use crate::measured::Usage;
 use crate::ours::Ours;
 use crate::paired::{Paired, median_of, seconds};
 use crate::peer::Peer;
@@ -24,7 +25,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let peer = Peer::prepare(&lockfile)?;
     let before = circumstances();
 
-    let (our_memory, their_memory) = (Cell::new(0), Cell::new(0));
+    let (our_usage, their_usage) = (Cell::default(), Cell::default());
     let forget = || {
         ours.forget()?;
         peer.forget()
@@ -33,16 +34,16 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let paired = Paired::measure_warm(
         rounds,
         forget,
-        || Ok(our_memory.set(our_memory.get().max(ours.build()?))),
-        || Ok(their_memory.set(their_memory.get().max(peer.build()?))),
+        || keep_most(&our_usage, ours.build()?),
+        || keep_most(&their_usage, peer.build()?),
     )?;
 
     ours.build()?;
     let mut after_change = Vec::new();
-    let mut memory_after_change = 0;
+    let usage_after_change = Cell::default();
     for _ in 0..rounds {
         ours.change()?;
-        after_change.push(seconds(|| Ok(memory_after_change = memory_after_change.max(ours.build()?)))?);
+        after_change.push(seconds(|| keep_most(&usage_after_change, ours.build()?))?);
     }
 
     let (our_time, their_time) = paired.medians();
@@ -50,14 +51,22 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         Figure::new("image from downloaded packages", "s", our_time).against(their_time).target(Target::Ratio(TARGET)),
         Figure::new("again after one added file changed", "s", median_of(after_change))
             .target(Target::AtMost(TARGET_AFTER_CHANGE)),
-        Figure::new("most memory of all its processes", "MB", megabytes(our_memory.get()))
-            .against(megabytes(their_memory.get())),
-        Figure::new("most memory after a change", "MB", megabytes(memory_after_change)),
+        Figure::new("processor time", "s", our_usage.get().processor).against(their_usage.get().processor),
+        Figure::new("processor time after a change", "s", usage_after_change.get().processor),
+        Figure::new("most memory of all its processes", "MB", megabytes(our_usage.get().memory))
+            .against(megabytes(their_usage.get().memory)),
+        Figure::new("most memory after a change", "MB", megabytes(usage_after_change.get().memory)),
         Figure::new("size of the root file system", "MB", megabytes(ours.described("/root/size")?)),
     ];
     let packages = lockfile.packages.len();
     let note = format!("{packages} packages, medians of {rounds} runs in turns; afterwards: {}", circumstances());
     table::print(&before, &[note], &figures, options.json);
+    Ok(())
+}
+
+fn keep_most(most: &Cell<Usage>, usage: Usage) -> anyhow::Result<()> {
+    let Usage { memory, processor } = most.get();
+    most.set(Usage { memory: memory.max(usage.memory), processor: processor.max(usage.processor) });
     Ok(())
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// How often memory is looked at; a hundredth of a second of work per look would disturb what is measured more than it tells.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// Unit of times in proc(5) on every architecture that Piccolo OS runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
 /// Lines of its log that a failure shows.
 const SHOWN_LINES: usize = 25;
 
@@ -21,15 +23,25 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> anyhow::Result<Command> 
     Ok(command)
 }
 
-/// Runs a command, its output going to a log, and gives the most memory that it and everything it started had at once, in bytes:
-/// the sum of their resident sets, sampled. Pages that they share count once for each.
+/// What a run took besides time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// The most memory that the program and everything it started had at once, in bytes: the sum of their resident sets, sampled.
+    /// Pages that they share count once for each.
+    pub memory: u64,
+    /// Time of processors, in seconds: says more than the clock where other work goes on.
+    pub processor: f64,
+}
+
+/// Runs a command to its end, its output going to a log.
 ///
 /// # Errors
 /// When it does not start or fails; the message has the end of the log.
-pub fn run(command: &mut Command, log: &Path) -> anyhow::Result<u64> {
+pub fn run(command: &mut Command, log: &Path) -> anyhow::Result<Usage> {
     let name = command.get_program().to_string_lossy().into_owned();
     let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let ticks = ticks_of_children();
     let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
     let mut most = 0;
     let status = loop {
@@ -45,7 +57,15 @@ pub fn run(command: &mut Command, log: &Path) -> anyhow::Result<u64> {
         lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
     };
     ensure!(status.success(), "{name} ended with {status}; its log is {}\n{}", log.display(), end());
-    Ok(most)
+    Ok(Usage { memory: most, processor: ticks_of_children().saturating_sub(ticks) as f64 / TICKS_PER_SECOND })
+}
+
+/// Processor time of this process's children that have ended and of theirs: fields 16 and 17 of proc_pid_stat(5). The name in
+/// parentheses can hold anything, so they are counted from its end.
+fn ticks_of_children() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
+    fields.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
 /// Bytes in memory of a process and its descendants.

@@ -1,6 +1,6 @@
 //! Building with `piccolo`
 
-use crate::measured;
+use crate::measured::{self, Usage};
 use crate::workplace::{empty, folder, repository};
 use anyhow::{Context, bail};
 use package_lock::lockfile::Lockfile;
@@ -81,11 +81,11 @@ impl Ours {
         Ok(())
     }
 
-    /// Builds and gives the most memory used, in bytes.
+    /// Builds and says what that took.
     ///
     /// # Errors
     /// When the build fails.
-    pub fn build(&self) -> anyhow::Result<u64> {
+    pub fn build(&self) -> anyhow::Result<Usage> {
         let mut piccolo = piccolo()?;
         piccolo.args(["build", "--locked", &self.layers(), "--lockfile"]).arg(self.lockfile_path());
         piccolo.arg("--output").arg(self.folder.join("output"));

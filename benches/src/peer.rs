@@ -1,6 +1,6 @@
 //! Building with mkosi, from trixie's tree of tools
 
-use crate::measured::{self, command};
+use crate::measured::{self, Usage, command};
 use crate::repository;
 use crate::workplace::{empty, folder};
 use anyhow::{Context, ensure};
@@ -79,16 +79,16 @@ impl Peer {
         ["output", "cache", "packages", "workspace"].iter().try_for_each(|name| empty(&self.folder.join(name)))
     }
 
-    /// Builds and gives the most memory used, in bytes.
+    /// Builds and says what that took.
     ///
     /// # Errors
     /// When mkosi fails.
-    pub fn build(&self) -> anyhow::Result<u64> {
+    pub fn build(&self) -> anyhow::Result<Usage> {
         self.run(&["mkosi", "--force", "build"], &self.folder.join("build.log"))
             .context("mkosi, with which ours is compared, did not build its image")
     }
 
-    fn run(&self, program: &[&str], log: &Path) -> anyhow::Result<u64> {
+    fn run(&self, program: &[&str], log: &Path) -> anyhow::Result<Usage> {
         let mut unshare = command("unshare")?;
         unshare.args(["--mount", "--propagation", "private", "sh", "-euc", ENTER, "enter"]);
         unshare.args([&self.tools, &self.folder, &self.repository]).args(program);
