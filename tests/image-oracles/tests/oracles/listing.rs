@@ -146,3 +146,23 @@ fn attributes(path: &Path) -> BTreeMap<String, String> {
 fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[test]
+fn the_first_difference_names_the_path_and_both_sides() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| {
+        let root = scratch.path().join(name);
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::write(root.join("etc/name"), "same").unwrap();
+        // Times are compared too, and these directories were just made.
+        let mut listing = of_directory(&root);
+        listing.values_mut().for_each(|entry| entry.modified = (0, 0));
+        listing
+    });
+    assert_eq!(difference(&one, &other), None);
+    let mut changed = other.clone();
+    changed.get_mut("/etc/name").expect("it was made").what = file(b"changed");
+    changed.remove("/");
+    let text = difference(&one, &changed).expect("two differ");
+    assert!(text.starts_with("/\n  one:   Entry") && text.contains("other: not there\nand 1 more of 3"), "{text}");
+}
