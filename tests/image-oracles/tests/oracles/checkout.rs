@@ -67,7 +67,10 @@ impl Checkout {
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             fs::copy(&source, target).unwrap_or_else(|error| {
                 let name = package.name;
-                panic!("{name} is not in the cache ({}: {error}): run through `cargo xtask test`, which builds the test image with it", source.display())
+                panic!(
+                    "{name} is not in the cache ({}: {error}): `cargo xtask test` builds the test image with it",
+                    source.display()
+                )
             });
         }
         cache
@@ -89,6 +92,7 @@ impl Checkout {
         Build {
             checkout: self,
             user: None,
+            host_name: "builder",
             environment: Vec::new(),
             working_directory: self.root.clone(),
             layers: LAYERS.map(|layer| recipes.join(layer).display().to_string()).join(":"),
@@ -106,6 +110,8 @@ pub struct Build<'c> {
     pub checkout: &'c Checkout,
     /// Who builds, if not the one who tests. Only root can choose.
     pub user: Option<&'c str>,
+    /// What the building machine is called. Only root can choose.
+    pub host_name: &'c str,
     /// Changes of the environment: with a value, or without this variable.
     pub environment: Vec<(&'c str, Option<String>)>,
     pub working_directory: PathBuf,
@@ -123,8 +129,9 @@ impl Build<'_> {
     pub fn attempt(&self) -> Output {
         let mut words: Vec<&str> = Vec::new();
         if oracle::is_root() {
-            // In a network namespace with nothing in it. An ordinary user would change its identity by making one.
-            words.extend(["unshare", "--net"]);
+            // No network interface is up in there, and the host has another name. An ordinary user's namespaces would
+            // change who builds.
+            words.extend(["unshare", "--net", "--uts", "sh", "-c", "hostname $0; exec \"$@\"", self.host_name]);
         }
         if let Some(user) = self.user {
             words.extend(["runuser", "-u", user, "--"]);

@@ -35,7 +35,8 @@ pub fn root_command(program: impl AsRef<OsStr>) -> Command {
     sudo
 }
 
-/// Runs a program of this machine, which must exit with 0, and gives everything it printed. `package` is the Debian package it is from.
+/// Runs a program of this machine, which must exit with 0, and gives everything it printed. `package` is the Debian package
+/// it is from.
 #[track_caller]
 pub fn run<A: AsRef<OsStr>>(package: &str, program: &str, arguments: impl IntoIterator<Item = A>) -> String {
     let mut command = command(program);

@@ -36,7 +36,7 @@ fn sfdisk_sees_an_esp_and_slot_a_named_after_the_root_hash() {
     assert_eq!(types, TYPES);
     let attributes: Vec<_> = partitions.iter().map(|partition| partition["attrs"].as_str()).collect();
     assert_eq!(attributes, [None, Some(READ_ONLY), Some(READ_ONLY)]);
-    let unaligned = partitions.iter().find(|partition| number(partition, "/start") % 2048 != 0);
+    let unaligned = partitions.iter().find(|partition| !number(partition, "/start").is_multiple_of(2048));
     assert_eq!(unaligned, None, "partitions start at whole MiB");
 
     // The two halves of the root hash, as the specification wants it for partitions that belong together.

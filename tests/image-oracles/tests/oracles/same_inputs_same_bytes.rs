@@ -39,6 +39,7 @@ fn root_and_an_ordinary_user_build_the_same_bytes_from_one_lockfile() {
     };
     let other = Build {
         user,
+        host_name: "another-machine",
         environment: vec![
             ("HOME", Some(homes[1].display().to_string())),
             ("SOURCE_DATE_EPOCH", Some("12345".to_owned())),
@@ -121,8 +122,8 @@ fn explanation(one: &Image, other: &Image) -> String {
         text += &format!("\n{fact} of the UKI:\n  one:   {value}\n  other: {value_other}");
     }
     if let Some(at) = first_different_byte(&one.disk, &other.disk) {
-        let partitions = seen["partitions"].as_array().unwrap().iter();
-        let before = partitions.filter(|partition| number(partition, "/offset") <= at).next_back();
+        let mut partitions = seen["partitions"].as_array().unwrap().iter();
+        let before = partitions.rfind(|partition| number(partition, "/offset") <= at);
         text += &format!(
             "\nthe disks differ from byte {at} on: {}",
             before.map_or("the table", |it| it["label"].as_str().unwrap())
