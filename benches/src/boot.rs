@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             .target(Target::AtMost(TARGET_INITRD)),
         Figure::new("idle piccolod", "MiB", ours_to(|boot| boot.daemon)).target(Target::AtMost(TARGET_DAEMON)),
     ];
-    let notes = [format!("{how}; medians of {rounds} boots in turns; afterwards: {}", circumstances())];
+    let notes = [format!("{how}; median of {rounds}, boots in turns; afterwards: {}", circumstances())];
     table::print(&before, &notes, &figures, options.json);
     Ok(())
 }

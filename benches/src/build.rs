@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         Figure::new("size of the root file system", "MB", megabytes(ours.described("/root/size")?)),
     ];
     let packages = lockfile.packages.len();
-    let note = format!("{packages} packages, medians of {rounds} runs in turns; afterwards: {}", circumstances());
+    let note = format!("{packages} packages, median of {rounds}, runs in turns; afterwards: {}", circumstances());
     table::print(&before, &[note], &figures, options.json);
     Ok(())
 }
