@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let ours = Ours::prepare()?;
     ours.build()?;
     let peer = Peer::prepare(&ours.lockfile()?)?;
-    if !peer.image().exists() {
+    if !peer.is_built() {
         peer.forget()?;
         peer.build()?;
     }

@@ -101,17 +101,22 @@ impl Ours {
     }
 }
 
-/// Writes the lockfile of a recipe and of packages beside it, unless it is there.
+/// Writes the lockfile of a recipe and of packages beside it, unless one is there that answers them.
 ///
 /// # Errors
 /// When packages cannot be resolved.
 pub fn lock(layers: &str, lockfile: &Path) -> anyhow::Result<()> {
+    let log = lockfile.with_extension("log");
     if lockfile.exists() {
-        return Ok(());
+        let mut plan = piccolo()?;
+        plan.args(["build", "--locked", "--dry-run", layers, "--lockfile"]).arg(lockfile);
+        if measured::run(&mut plan, &log).is_ok() {
+            return Ok(());
+        }
     }
     let mut piccolo = piccolo()?;
     piccolo.args(["lock", layers, "--lockfile"]).arg(lockfile);
-    measured::run(&mut piccolo, &lockfile.with_extension("log"))?;
+    measured::run(&mut piccolo, &log)?;
     Ok(())
 }
 

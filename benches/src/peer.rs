@@ -34,6 +34,7 @@ pub struct Peer {
     folder: PathBuf,
     tools: PathBuf,
     repository: PathBuf,
+    packages: String,
 }
 
 impl Peer {
@@ -54,12 +55,17 @@ impl Peer {
         for (name, definition) in PARTITIONS {
             fs::write(partitions.join(name), definition)?;
         }
-        Ok(Self { folder, tools, repository: repository::prepare(packages)? })
+        Ok(Self { folder, tools, repository: repository::prepare(packages)?, packages: packages.to_text() })
     }
 
     /// The image.
     pub fn image(&self) -> PathBuf {
         self.folder.join("output/peer.raw")
+    }
+
+    /// Whether the image is there and made from these packages.
+    pub fn is_built(&self) -> bool {
+        self.image().exists() && fs::read_to_string(self.made_from()).is_ok_and(|made_from| made_from == self.packages)
     }
 
     /// The initrd, as mkosi writes it beside the image, in bytes and compressed.
@@ -84,8 +90,15 @@ impl Peer {
     /// # Errors
     /// When mkosi fails.
     pub fn build(&self) -> anyhow::Result<Usage> {
-        self.run(&["mkosi", "--force", "build"], &self.folder.join("build.log"))
-            .context("mkosi, with which ours is compared, did not build its image")
+        let usage = self
+            .run(&["mkosi", "--force", "build"], &self.folder.join("build.log"))
+            .context("mkosi, with which ours is compared, did not build its image")?;
+        fs::write(self.made_from(), &self.packages)?;
+        Ok(usage)
+    }
+
+    fn made_from(&self) -> PathBuf {
+        self.folder.join("output/made-from.lock.json")
     }
 
     fn run(&self, program: &[&str], log: &Path) -> anyhow::Result<Usage> {
