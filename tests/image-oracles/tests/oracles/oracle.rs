@@ -57,7 +57,10 @@ pub fn content(package: &str, command: &mut Command) -> String {
 #[track_caller]
 pub fn output(package: &str, command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| match error.kind() {
-        ErrorKind::NotFound => panic!("{command:?} is missing: install the Debian package {package}"),
+        // Denied where a directory of PATH is, and no other has the program.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
+            panic!("{command:?} is missing: install the Debian package {package} ({error})")
+        }
         _ => panic!("{command:?}: {error}"),
     })
 }
