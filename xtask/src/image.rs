@@ -27,6 +27,8 @@ pub fn piccolo() -> anyhow::Result<PathBuf> {
 fn build(layers: &str, name: &str) -> anyhow::Result<PathBuf> {
     let output = target()?.join("images").join(name);
     say(&format!("building the image {name} …"));
+    // An image is up to date when its inputs are; here the program that makes it may have changed as well.
+    let _ = std::fs::remove_file(output.join("piccolo.json"));
     let mut piccolo = command(piccolo()?)?;
     piccolo
         .arg("build")
