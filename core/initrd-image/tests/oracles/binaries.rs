@@ -1,6 +1,6 @@
 //! Every program of an initrd starts in it, and the loader finds every library.
 
-use crate::support::{put, run_in, tools_as_tree, unpack};
+use crate::support::{link, put, run_in, tools_as_tree, unpack};
 use file_tree::path::TreePath;
 use file_tree::tree::{FileTree, Kind, Timestamp};
 use initrd_image::cut::{InitrdError, cut};
@@ -50,9 +50,8 @@ fn every_program_starts_and_every_library_is_found() {
         let (_, text) = run_in(root.path(), work.path(), &[loader, "--list", &file.path]);
         // A library that its program loads another for (libsystemd-core and libsystemd-shared) names it without a path.
         let allowed = |line: &str| file.path.contains(".so") && line.contains("libsystemd-shared");
-        for line in text.lines().filter(|line| line.contains("not found") && !allowed(line)) {
-            panic!("{}: {line}", file.path);
-        }
+        let missing: Vec<_> = text.lines().filter(|line| line.contains("not found") && !allowed(line)).collect();
+        assert!(missing.is_empty(), "{}: {missing:?}", file.path);
         checked += 1;
     }
     assert!(checked > 30, "only {checked} binaries");
@@ -87,6 +86,48 @@ fn a_library_that_is_missing_is_named_with_who_needs_it() {
     let error = cut(&tools, &blobs, &request()).unwrap_err();
     let InitrdError::MissingLibrary { library, needed_by } = &error else { panic!("{error}") };
     assert_eq!((library.as_str(), needed_by.as_str()), ("libtinfo.so.6", "/usr/bin/bash"));
+}
+
+#[test]
+fn libraries_beside_the_program_and_in_configured_directories_are_found_as_the_loader_does() {
+    let work = TempDir::new().unwrap();
+    let (mut tools, blobs) = tools_as_tree(&work);
+    let library = |name: &str, needs: &[(&str, &[u8])], path: &[&str]| {
+        let soname = format!("-Wl,-soname,{name}");
+        link("", needs, &[&["-shared", soname.as_str()], path].concat())
+    };
+    let configured = library("libconfigured.so", &[], &[]);
+    let inner = library("libinner.so", &[], &[]);
+    // The RPATH of the program is good for the libraries of its libraries too; a RUNPATH would not be.
+    let outer = library(
+        "libouter.so",
+        &[("libinner.so", &inner), ("libconfigured.so", &configured)],
+        &["-Wl,--allow-shlib-undefined"],
+    );
+    let origin =
+        ["-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/../lib/own", "-Wl,-e,start", "-Wl,--allow-shlib-undefined"];
+    let program = link("void start(void) {}", &[("libouter.so", &outer)], &origin);
+    put(&mut tools, "/usr/lib/configured/libconfigured.so", configured);
+    put(&mut tools, "/usr/lib/own/libinner.so", inner);
+    put(&mut tools, "/usr/lib/own/libouter.so", outer);
+    put(&mut tools, "/usr/bin/own", program);
+    put(&mut tools, "/etc/ld.so.conf.d/own.conf", "# ours\n/usr/lib/configured\n");
+
+    let request = InitrdRequest {
+        programs: vec!["/usr/bin/own".into()],
+        directories: vec!["/proc".to_owned(), "/dev".to_owned(), "/tmp".to_owned()],
+        ..InitrdRequest::default()
+    };
+    let initrd = cut(&tools, &blobs, &request).unwrap();
+    let mut archive = Vec::new();
+    initrd.write_cpio(&blobs, Timestamp::default(), &mut archive).unwrap();
+    let root = TempDir::new().unwrap();
+    unpack(&archive, root.path());
+    let (fine, text) = run_in(root.path(), work.path(), &["/lib64/ld-linux-x86-64.so.2", "--list", "/usr/bin/own"]);
+    assert!(fine, "{text}");
+    for library in ["libouter.so", "libinner.so", "libconfigured.so"] {
+        assert!(text.lines().any(|line| line.contains(library) && line.contains("=> /")), "{library}: {text}");
+    }
 }
 
 #[test]

@@ -88,6 +88,22 @@ pub fn compile(source: &str) -> Vec<u8> {
     std::fs::read(o).unwrap()
 }
 
+/// Links a program or library that needs these libraries, without a C library.
+pub fn link(source: &str, libraries: &[(&str, &[u8])], options: &[&str]) -> Vec<u8> {
+    let work = TempDir::new().unwrap();
+    let (c, out) = (work.path().join("source.c"), work.path().join("out"));
+    std::fs::write(&c, source).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-nostdlib", "-fPIC", "-Wl,--no-as-needed"]).args(options).arg("-o").arg(&out).arg(&c);
+    for (name, bytes) in libraries {
+        let path = work.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        cc.arg(path);
+    }
+    run(&mut cc, "gcc");
+    std::fs::read(out).unwrap()
+}
+
 fn run(command: &mut Command, package: &str) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; install the package {package}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
