@@ -7,6 +7,9 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+/// Most memory that an xz stream may ask for, in bytes: twice what the largest preset (`xz -9`) needs. zstd's own limit is the same.
+const MAXIMUM_MEMORY: u64 = 128 << 20;
+
 /// What decompression did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decompressed {
@@ -61,7 +64,7 @@ pub fn decompress(
 
 fn unpack(content: &Content, suffix: &str, blobs: &dyn ReadBlob) -> io::Result<Vec<u8>> {
     let packed = content.read_all(blobs, MAXIMUM_MODULE)?;
-    let mut bytes = Vec::with_capacity(packed.len().saturating_mul(4));
+    let mut bytes = Vec::new();
     let limit = MAXIMUM_MODULE + 1;
     match suffix {
         ".ko.xz" => {

@@ -40,7 +40,7 @@ fn run_in_tools_tree(root: &Path, command: &[&str]) -> Output {
         .arg("/")
         .arg("--bind")
         .arg(root)
-        .args(["/mnt", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--"])
+        .args(["/mnt", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run", "--"])
         .args(command)
         .output()
         .expect("bwrap cannot be run: install the Debian package bubblewrap")
