@@ -68,7 +68,8 @@ fn unpack(content: &Content, suffix: &str, blobs: &dyn ReadBlob) -> io::Result<V
     let limit = MAXIMUM_MODULE + 1;
     match suffix {
         ".ko.xz" => {
-            liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice()).take(limit).read_to_end(&mut bytes)?
+            let stream = liblzma::stream::Stream::new_stream_decoder(MAXIMUM_MEMORY, liblzma::stream::CONCATENATED)?;
+            liblzma::read::XzDecoder::new_stream(packed.as_slice(), stream).take(limit).read_to_end(&mut bytes)?
         }
         ".ko.zst" => zstd::stream::read::Decoder::new(packed.as_slice())?.take(limit).read_to_end(&mut bytes)?,
         _ => flate2::read::MultiGzDecoder::new(packed.as_slice()).take(limit).read_to_end(&mut bytes)?,
