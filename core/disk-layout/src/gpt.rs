@@ -1,9 +1,11 @@
 //! The GUID partition table as values (UEFI 2.10 section 5.3)
 
+mod change;
 mod checksum;
 mod encode;
 mod read;
 
+pub use change::{ChangeError, TableWrite};
 pub use encode::{EncodeError, EncodedTable};
 pub use read::{GptReading, HeaderProblem, ReadError, ReadingNote, read};
 

@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::checksum::crc32;
 use super::{ENTRY_BYTES, ENTRY_COUNT, LABEL_UNITS, Partition, PartitionTable, TableFault};
 
+/// Where the entries of the primary table are on a new disk: behind the protective MBR and the header.
+pub(super) const FIRST_ENTRIES_LBA: u64 = 2;
+
 /// The bytes of a partition table. Everything between the two parts belongs to the partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedTable {
@@ -60,14 +63,14 @@ impl PartitionTable {
         let backup_entries_lba = last - entry_sectors;
 
         let mut primary = self.protective_mbr();
-        primary.extend(self.header(1, last, 2, crc32(&entries)));
+        primary.extend(self.header(1, last, FIRST_ENTRIES_LBA, crc32(&entries)));
         primary.extend(&entries);
         let mut backup = entries.clone();
         backup.extend(self.header(last, 1, backup_entries_lba, crc32(&entries)));
         Ok(EncodedTable { primary, backup, backup_offset: backup_entries_lba * sector })
     }
 
-    fn check(&self) -> Result<(), EncodeError> {
+    pub(super) fn check(&self) -> Result<(), EncodeError> {
         let table_sectors = 2 + self.sector_size.entry_sectors();
         let room = self.disk_sectors > table_sectors * 2
             && self.disk_sectors.checked_mul(self.sector_size.bytes()).is_some()
@@ -86,7 +89,7 @@ impl PartitionTable {
     }
 
     /// One partition of type 0xEE over the whole disk, so that programs that know no GPT do not see an empty disk (section 5.2.3).
-    fn protective_mbr(&self) -> Vec<u8> {
+    pub(super) fn protective_mbr(&self) -> Vec<u8> {
         let sectors = u32::try_from(self.disk_sectors - 1).unwrap_or(u32::MAX);
         let mut sector = vec![0; self.sector_size.bytes() as usize];
         sector[446..462].copy_from_slice(&[0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0]);
@@ -96,7 +99,7 @@ impl PartitionTable {
     }
 
     /// A header for `own_lba`, filled up to one sector (table 5.5).
-    fn header(&self, own_lba: u64, other_lba: u64, entries_lba: u64, entries_crc: u32) -> Vec<u8> {
+    pub(super) fn header(&self, own_lba: u64, other_lba: u64, entries_lba: u64, entries_crc: u32) -> Vec<u8> {
         let mut header = Vec::with_capacity(self.sector_size.bytes() as usize);
         header.extend(super::read::SIGNATURE);
         header.extend(0x0001_0000_u32.to_le_bytes());
@@ -117,7 +120,7 @@ impl PartitionTable {
         header
     }
 
-    fn entries(&self) -> Result<Vec<u8>, EncodeError> {
+    pub(super) fn entries(&self) -> Result<Vec<u8>, EncodeError> {
         let mut entries = vec![0; (self.sector_size.entry_sectors() * self.sector_size.bytes()) as usize];
         for partition in &self.partitions {
             let slot = partition

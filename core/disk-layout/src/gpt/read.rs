@@ -21,6 +21,8 @@ const MAX_ENTRY_BYTES: u32 = 4096;
 pub struct GptReading {
     /// The table.
     pub table: PartitionTable,
+    /// The first sector of the entries that the primary header points to; nothing if the primary is damaged.
+    pub primary_entries_lba: Option<u64>,
     /// What is not as it should be, though the table is usable.
     pub notes: Vec<ReadingNote>,
 }
@@ -138,12 +140,12 @@ pub fn read<D: Read + Seek>(disk: &mut D, sector_size: Option<SectorSize>) -> Re
                 Ok(_) => notes.push(ReadingNote::BackupDiffers),
                 Err(problem) => notes.push(ReadingNote::BackupUnusable(problem)),
             }
-            Ok(GptReading { table: primary.table, notes })
+            Ok(GptReading { table: primary.table, primary_entries_lba: Some(primary.entries_lba), notes })
         }
         Err(problem) => match source.copy_at(last)? {
             Ok(backup) => {
                 notes.push(ReadingNote::PrimaryUnusable(problem));
-                Ok(GptReading { table: backup.table, notes })
+                Ok(GptReading { table: backup.table, primary_entries_lba: None, notes })
             }
             Err(backup) => Err(ReadError::NoTable { primary: problem, backup }),
         },
@@ -160,6 +162,7 @@ struct Source<'disk, D> {
 struct TableCopy {
     table: PartitionTable,
     other_lba: u64,
+    entries_lba: u64,
 }
 
 impl<D: Read + Seek> Source<'_, D> {
@@ -271,7 +274,7 @@ impl Header {
         };
         match table.fault() {
             Some(fault) => Err(HeaderProblem::Fault(fault)),
-            None => Ok(TableCopy { table, other_lba: self.other_lba }),
+            None => Ok(TableCopy { table, other_lba: self.other_lba, entries_lba: self.entries_lba }),
         }
     }
 }
