@@ -1,7 +1,11 @@
 //! Partition types and attributes of the Discoverable Partitions Specification (UAPI.2)
 
+use std::fmt;
 use std::ops::BitOr;
+use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use uuid::{Uuid, uuid};
 
 use crate::slot::PartitionRole;
@@ -20,15 +24,33 @@ pub const ROOT_ARM64_VERITY: Uuid = uuid!("df3300ce-d69f-4c92-978c-9bfb0f38d820"
 pub const VAR: Uuid = uuid!("4d21b016-b534-45c2-a9fb-5c16e091fd2d");
 
 /// The processor architecture a disk is for; it selects the types of root and verity partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Architecture {
-    /// 64-bit x86 (Debian's `amd64`).
-    X86_64,
     /// 64-bit ARM (Debian's `arm64`).
+    #[serde(rename = "arm64")]
     Arm64,
+    /// 64-bit x86 (Debian's `amd64`).
+    #[serde(rename = "x86-64")]
+    X86_64,
 }
 
+/// The text names no architecture that Piccolo OS knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("there is no such architecture; known are arm64 and x86-64")]
+pub struct UnknownArchitecture;
+
 impl Architecture {
+    /// Every architecture, by name.
+    pub const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
+
+    /// The name as systemd, recipes and releases write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86-64",
+        }
+    }
+
     /// The type GUID of a partition with this role.
     pub fn partition_type(self, role: PartitionRole) -> Uuid {
         match (role, self) {
@@ -51,6 +73,20 @@ impl Architecture {
             (PartitionRole::Verity(_), Self::Arm64) => "root-arm64-verity",
             (PartitionRole::Var, _) => "var",
         }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = UnknownArchitecture;
+
+    fn from_str(name: &str) -> Result<Self, UnknownArchitecture> {
+        Self::ALL.into_iter().find(|architecture| architecture.as_str() == name).ok_or(UnknownArchitecture)
     }
 }
 

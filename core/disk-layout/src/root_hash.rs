@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -53,6 +55,18 @@ impl FromStr for RootHash {
             digits[index] = value as u8;
         }
         Ok(Self(std::array::from_fn(|index| digits[index * 2] << 4 | digits[index * 2 + 1])))
+    }
+}
+
+impl Serialize for RootHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RootHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
