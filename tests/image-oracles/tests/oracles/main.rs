@@ -5,7 +5,6 @@
 
 mod boot_partition;
 mod checkout;
-// mod checkout;
 mod dissected_by_systemd;
 mod image;
 mod listing;
@@ -15,7 +14,6 @@ mod ordinary_user;
 mod partition_table;
 mod root_file_system;
 mod same_inputs_same_bytes;
+mod settings_reach_the_image;
 mod small_changes_and_lockfiles;
-// mod same_inputs_same_bytes;
-// mod small_changes_and_lockfiles;
 mod unified_kernel_image;
