@@ -81,6 +81,12 @@ impl BootEntry {
         Self { version: self.version.clone(), counter: None }
     }
 
+    /// The name without tries left: what it is renamed to so that the boot loader prefers every other entry.
+    pub fn demoted(&self) -> Self {
+        let done = self.counter.map_or(0, |counter| counter.done);
+        Self { version: self.version.clone(), counter: Some(TryCounter { left: 0, done }) }
+    }
+
     /// Good, trying or bad.
     pub fn state(&self) -> EntryState {
         match self.counter {
@@ -166,6 +172,7 @@ mod tests {
         assert_eq!(fresh.to_string(), "piccolo_1.4.0+3-0.efi");
         assert_eq!(fresh.state(), EntryState::Trying);
         assert_eq!(fresh.blessed().to_string(), "piccolo_1.4.0.efi");
+        assert_eq!(fresh.blessed().demoted().to_string(), "piccolo_1.4.0+0-0.efi");
         assert_eq!(entry("piccolo_1.4.0+3-0.efi"), fresh);
     }
 

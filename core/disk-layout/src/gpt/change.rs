@@ -27,13 +27,13 @@ pub enum ChangeError {
     Encode(#[from] EncodeError),
     /// The partitions begin right behind the table.
     #[error(
-        "the first partition may start in sector {first_usable}, which leaves no room for a second copy of the table; \
+        "the first partition starts in sector {first_partition}, which leaves no room for a second copy of the table; \
          {needed} is the first sector that does"
     )]
     NoRoom {
-        /// First usable sector of the table.
-        first_usable: u64,
-        /// The least first usable sector that would do.
+        /// First sector of the first partition.
+        first_partition: u64,
+        /// The first sector that would do.
         needed: u64,
     },
 }
@@ -45,21 +45,24 @@ impl PartitionTable {
     /// # Errors
     /// When this table cannot be written, or the disk has no room for two copies of the entries before its first partition.
     pub fn replace(&self, found: &GptReading) -> Result<Vec<TableWrite>, ChangeError> {
-        self.check()?;
-        let entries = self.entries()?;
         let sector = self.sector_size.bytes();
         let entry_sectors = self.sector_size.entry_sectors();
+        let needed = FIRST_ENTRIES_LBA + 2 * entry_sectors;
+        let first_partition = self.partitions.iter().map(|partition| partition.first_lba).min();
+        if first_partition.is_some_and(|first| first < needed) {
+            return Err(ChangeError::NoRoom { first_partition: first_partition.unwrap_or_default(), needed });
+        }
+        // The entries lie before the first sector that partitions may use (section 5.3.1).
+        let table = Self { first_usable_lba: self.first_usable_lba.max(needed), ..self.clone() };
+        table.check()?;
+        let entries = table.entries()?;
         let places = [FIRST_ENTRIES_LBA, FIRST_ENTRIES_LBA + entry_sectors];
         let used = found.primary_entries_lba.map(|first| first..first.saturating_add(entry_sectors));
         let free = |place: &u64| {
             let overlaps = |used: &std::ops::Range<u64>| *place < used.end && used.start < place + entry_sectors;
             !used.as_ref().is_some_and(overlaps)
         };
-        let needed = FIRST_ENTRIES_LBA + 2 * entry_sectors;
-        let no_room = ChangeError::NoRoom { first_usable: self.first_usable_lba, needed };
-        if self.first_usable_lba < needed {
-            return Err(no_room);
-        }
+        let no_room = ChangeError::NoRoom { first_partition: table.first_usable_lba, needed };
         // Entries at an odd place of another tool's making may lie across both of ours.
         let place = places.into_iter().find(free).ok_or(no_room)?;
 
@@ -68,11 +71,11 @@ impl PartitionTable {
         let backup_lba = last - entry_sectors;
         Ok(vec![
             TableWrite { offset: place * sector, bytes: entries.clone() },
-            TableWrite { offset: sector, bytes: self.header(1, last, place, crc) },
+            TableWrite { offset: sector, bytes: table.header(1, last, place, crc) },
             // From here on the disk has the new table. The protective MBR may be missing or too small.
-            TableWrite { offset: 0, bytes: self.protective_mbr() },
+            TableWrite { offset: 0, bytes: table.protective_mbr() },
             TableWrite { offset: backup_lba * sector, bytes: entries },
-            TableWrite { offset: last * sector, bytes: self.header(last, 1, backup_lba, crc) },
+            TableWrite { offset: last * sector, bytes: table.header(last, 1, backup_lba, crc) },
         ])
     }
 }
@@ -173,7 +176,10 @@ mod tests {
         let mut tight = table(SectorSize::Bytes512);
         tight.first_usable_lba = 34;
         let found = read(&mut Cursor::new(disk(&tight)), None).unwrap();
-        assert_eq!(tight.replace(&found), Err(ChangeError::NoRoom { first_usable: 34, needed: 66 }));
+        assert!(tight.replace(&found).is_ok(), "what counts is where partitions are");
+        tight.partitions[0].first_lba = 65;
+        let found = read(&mut Cursor::new(disk(&tight)), None).unwrap();
+        assert_eq!(tight.replace(&found), Err(ChangeError::NoRoom { first_partition: 65, needed: 66 }));
     }
 
     proptest! {
