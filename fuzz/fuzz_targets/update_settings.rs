@@ -11,7 +11,8 @@ fuzz_target!(|content: &[u8]| {
     // Two files, so that they are merged; the byte between them decides where the second lies.
     let middle = content.iter().position(|byte| *byte == 0).unwrap_or(content.len());
     let (first, second) = content.split_at(middle);
-    let file = |directory, name: &str, content: &[u8]| DropIn { directory, name: name.to_owned(), content: content.to_vec() };
+    let file =
+        |directory, name: &str, content: &[u8]| DropIn { directory, name: name.to_owned(), content: content.to_vec() };
     let files = [
         file(Directory::Image, "10-a.toml", first),
         file(Directory::Operator, "50-b.toml", second.get(1..).unwrap_or_default()),
