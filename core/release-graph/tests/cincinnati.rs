@@ -105,3 +105,12 @@ proptest! {
         prop_assert!(matches!(refused, Err(GraphError::Circle(_))));
     }
 }
+
+#[test]
+fn the_reference_shows_a_graph_byte_for_byte() {
+    let reference = include_str!("../../../docs/reference/update-graph.md");
+    let example = reference.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let graph = Graph::parse(example).unwrap();
+    assert_eq!(graph.to_json() + "\n", example);
+    assert_eq!(graph.edges_by_policy().unwrap(), graph.edges);
+}

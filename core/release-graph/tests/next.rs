@@ -154,6 +154,17 @@ fn an_operator_may_ask_for_a_release() {
     assert!(dead_end.starts_with("1.2.0 is a dead end"), "{dead_end}");
 }
 
+#[test]
+fn a_graph_that_no_client_would_read_is_not_made() {
+    let release = |index| entry_of(index, Some((0, 4, None)), 9, 9);
+    let many = Updates { releases: (0..1500).map(release).collect(), ..example() };
+    let hashes: Payloads = many.releases.iter().map(|release| (release.version, RootHash([0; 32]))).collect();
+    let refused = cincinnati::from_updates(&many, Architecture::X86_64, &hashes).unwrap_err();
+    assert!(refused.to_string().contains("end the rollouts of old releases"), "{refused}");
+    let refused = cincinnati::from_updates(&example(), Architecture::Arm64, &Payloads::new()).unwrap_err();
+    assert_eq!(refused.to_string(), "the root hash of 1.3.0 for arm64 is not known; its release.json has it");
+}
+
 fn entries() -> impl Strategy<Value = Vec<ReleaseEntry>> {
     let rollout = (0..4000i64, 0..=4u8, any::<Option<u8>>());
     let entry = (proptest::option::weighted(0.7, rollout), 0..12u8, 0..4u8);

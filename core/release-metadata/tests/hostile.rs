@@ -68,6 +68,7 @@ fn contradictions_in_a_release_are_refused() {
     refused(1, "piccolo_1.4.0.efi", "piccolo_1.4.1.efi", "file name is not piccolo_1.4.0.efi");
     refused(1, "piccolo_1.4.0.efi", "../piccolo_1.4.0.efi", "file name is not");
     refused(1, "\"pcr\": 11", "\"pcr\": 4", "not of PCR 11");
+    refused(1, "\"profile\": 0", "\"profile\": 0, \"id\": \"\\u001b[2J\"", "unusable id");
     refused(1, "\"sha256\": \"6c6a", "\"sha384\": \"6c6a", "bank");
     refused(1, "\"root.zst\"", "\"../root.zst\"", "no name of an artifact");
     refused(1, "\"root.zst\"", "\"/root.zst\"", "no name of an artifact");

@@ -49,7 +49,14 @@ fn measurements(release: &Release) -> Option<String> {
     }
     let many = predicted.profiles.len() > MAXIMUM_MEASUREMENTS
         || predicted.profiles.iter().any(|profile| profile.phases.len() > MAXIMUM_MEASUREMENTS);
-    many.then(|| format!("it has measurements of more than {MAXIMUM_MEASUREMENTS} profiles or phases"))
+    if many {
+        return Some(format!("it has measurements of more than {MAXIMUM_MEASUREMENTS} profiles or phases"));
+    }
+    // As systemd's `.profile` sections have them; they are shown on consoles.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let named = |id: &String| (1..=64).contains(&id.len()) && id.bytes().all(plain);
+    let unnamed = predicted.profiles.iter().find(|profile| !profile.id.iter().all(named));
+    unnamed.map(|profile| format!("profile {} of its measurements has an unusable id", profile.profile))
 }
 
 fn patches(release: &Release) -> Option<String> {
