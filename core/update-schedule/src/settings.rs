@@ -8,6 +8,7 @@ mod drop_in;
 mod key;
 mod merge;
 mod problem;
+mod source;
 mod written;
 
 use release_metadata::share::Share;
@@ -18,6 +19,7 @@ use crate::zone::ZoneName;
 
 pub use drop_in::{Directory, DropIn};
 pub use problem::{Problem, SettingsError};
+pub use source::{Source, SourceAddress, SourceAddressError};
 
 /// Most drop-ins read.
 pub const MAXIMUM_FILES: usize = 256;
@@ -33,10 +35,23 @@ pub struct Settings {
     pub wariness: Option<Share>,
     /// How often it looks for updates, in minutes.
     pub check_interval_minutes: u32,
+    /// Whether a release that was found is built in the inactive slot without being asked.
+    pub build: Build,
+    /// Where releases come from.
+    pub source: Source,
     /// How long sessions and jobs delay a restart.
     pub delay: Delay,
     /// What the files say that the strategy makes no use of; to be shown, so that nobody believes in it.
     pub unused: Vec<Problem>,
+}
+
+/// Who starts the download of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// The device, as soon as it finds one.
+    Automatic,
+    /// The operator.
+    WhenAsked,
 }
 
 /// When a device restarts into an update.
@@ -93,6 +108,8 @@ impl Default for Settings {
             strategy: Strategy::Immediate,
             wariness: None,
             check_interval_minutes: 360,
+            build: Build::Automatic,
+            source: Source::default(),
             delay: Delay::default(),
             unused: Vec::new(),
         }

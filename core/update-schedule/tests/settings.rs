@@ -1,7 +1,7 @@
 //! Settings as people write them.
 
 use proptest::prelude::{prop_assert, proptest};
-use update_schedule::settings::{Delay, Directory, DropIn, Settings, Strategy};
+use update_schedule::settings::{Build, Delay, Directory, DropIn, Settings, Source, Strategy};
 
 fn drop_in(directory: Directory, name: &str, content: &str) -> DropIn {
     DropIn { directory, name: name.to_owned(), content: content.as_bytes().to_vec() }
@@ -75,7 +75,7 @@ fn a_wrong_key_is_an_error_that_names_the_nearest() {
     assert_eq!(
         problems("strategi = \"manual\"\n"),
         "the settings of updates are not usable:\n  F:1: there is no key `strategi` here; did you mean `strategy`? Known are strategy, wariness, \
-         check_interval_minutes, time_zone, window, reboot_lock, delay"
+         check_interval_minutes, build, source, time_zone, window, reboot_lock, delay"
     );
     assert!(
         problems("\n[[window]]\nday = [\"Sat\"]\n").contains("F:3: there is no key `day` here; did you mean `days`?")
@@ -188,4 +188,29 @@ proptest! {
             prop_assert!(error.problems.iter().all(|problem| problem.line.is_some_and(|line| (1..=lines + 1).contains(&line))), "{}", error);
         }
     }
+}
+
+#[test]
+fn says_where_releases_come_from_and_who_starts_them() {
+    let text = "build = \"when-asked\"\n[source]\nurl = \"https://updates.example/piccolo\"\nstream = \"testing\"\nmedia = true\n";
+    let settings = Settings::from_drop_ins(&[drop_in(Directory::Operator, "10-mine.toml", text)]).unwrap();
+    assert_eq!(settings.build, Build::WhenAsked);
+    assert_eq!(settings.source.address.unwrap().as_str(), "https://updates.example/piccolo");
+    assert_eq!(settings.source.stream.unwrap().as_str(), "testing");
+    assert!(settings.source.media);
+    let default = Settings::from_drop_ins(&[]).unwrap();
+    assert_eq!((default.build, default.source), (Build::Automatic, Source::default()));
+}
+
+#[test]
+fn a_source_that_is_no_address_is_refused() {
+    for address in
+        ["ftp://example.org/", "https://", "https://user:secret@example.org/", "updates", "/srv/../etc", "https://a/?b"]
+    {
+        let said = problems(&format!("[source]\nurl = {address:?}\n"));
+        assert!(said.contains("F:2: `url` is not the address of a repository"), "{address}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    assert!(problems("build = \"automatik\"\n").contains("did you mean \"automatic\"?"));
+    assert!(problems("[source]\nmedia = \"yes\"\n").contains("`media` is neither true nor false"));
 }

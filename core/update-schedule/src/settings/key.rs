@@ -1,8 +1,21 @@
 //! The keys of the settings.
 
 /// Keys of a file.
-pub(super) const TOP: [&str; 7] =
-    ["strategy", "wariness", "check_interval_minutes", "time_zone", "window", "reboot_lock", "delay"];
+pub(super) const TOP: [&str; 9] = [
+    "strategy",
+    "wariness",
+    "check_interval_minutes",
+    "build",
+    "source",
+    "time_zone",
+    "window",
+    "reboot_lock",
+    "delay",
+];
+/// Keys of `[source]`.
+pub(super) const SOURCE: [&str; 3] = ["url", "stream", "media"];
+/// Values of `build`.
+pub(super) const BUILDS: [&str; 2] = ["automatic", "when-asked"];
 /// Keys of `[[window]]`.
 pub(super) const WINDOW: [&str; 3] = ["days", "start", "length_minutes"];
 /// Keys of `[reboot_lock]`.

@@ -2,7 +2,7 @@
 
 use crate::settings::problem::{Problem, SettingsError};
 use crate::settings::written::{Located, Written};
-use crate::settings::{Delay, MaintenanceWindows, RebootLock, Settings, Strategy};
+use crate::settings::{Delay, MaintenanceWindows, RebootLock, Settings, Source, Strategy};
 use crate::windows::MAXIMUM_WINDOWS;
 
 /// Merges files in this order: a later value replaces an earlier one, windows add up. Then checks the result as a whole.
@@ -22,6 +22,12 @@ pub(super) fn settings(files: Vec<Written>) -> Result<Settings, SettingsError> {
         check_interval_minutes: merged
             .check_interval_minutes
             .map_or(default.check_interval_minutes, |located| located.value),
+        build: merged.build.map_or(default.build, |located| located.value),
+        source: Source {
+            address: merged.source_url.map(|located| located.value),
+            stream: merged.source_stream.map(|located| located.value),
+            media: merged.source_media.is_some_and(|located| located.value),
+        },
         delay,
         unused,
     })
@@ -34,6 +40,10 @@ fn merge(earlier: Written, later: Written) -> Written {
         strategy: later.strategy.or(earlier.strategy),
         wariness: later.wariness.or(earlier.wariness),
         check_interval_minutes: later.check_interval_minutes.or(earlier.check_interval_minutes),
+        build: later.build.or(earlier.build),
+        source_url: later.source_url.or(earlier.source_url),
+        source_stream: later.source_stream.or(earlier.source_stream),
+        source_media: later.source_media.or(earlier.source_media),
         time_zone: later.time_zone.or(earlier.time_zone),
         windows,
         lock_url: later.lock_url.or(earlier.lock_url),

@@ -3,12 +3,15 @@
 use std::ops::Range;
 
 use release_metadata::share::Share;
+use release_metadata::stream::StreamName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::fleet_lock::{LockAddress, LockGroup};
+use crate::settings::Build;
 use crate::settings::key;
 use crate::settings::problem::Problem;
+use crate::settings::source::SourceAddress;
 use crate::windows::{Weekdays, Window, WindowLength};
 use crate::zone::ZoneName;
 
@@ -26,6 +29,10 @@ pub(super) struct Written {
     pub strategy: Option<Located<String>>,
     pub wariness: Option<Located<Share>>,
     pub check_interval_minutes: Option<Located<u32>>,
+    pub build: Option<Located<Build>>,
+    pub source_url: Option<Located<SourceAddress>>,
+    pub source_stream: Option<Located<StreamName>>,
+    pub source_media: Option<Located<bool>>,
     pub time_zone: Option<Located<ZoneName>>,
     pub windows: Vec<Located<Window>>,
     pub lock_url: Option<Located<LockAddress>>,
@@ -68,6 +75,8 @@ impl Reader<'_> {
                 "check_interval_minutes" => {
                     written.check_interval_minutes = self.minutes("check_interval_minutes", value, 15..10_081);
                 }
+                "build" => written.build = self.build(value),
+                "source" => self.source(value, written),
                 "time_zone" => written.time_zone = self.text("time_zone", value, |text| text.parse().map_err(say)),
                 "window" => written.windows = self.windows(value),
                 "reboot_lock" => self.reboot_lock(value, written),
@@ -85,6 +94,32 @@ impl Reader<'_> {
             let nearest = key::nearest(text, &key::STRATEGIES).unwrap_or_default();
             Err(format!("is no strategy; did you mean \"{nearest}\"? Known are {}", key::STRATEGIES.join(", ")))
         })
+    }
+
+    fn build(&mut self, value: &Value<'_>) -> Option<Located<Build>> {
+        self.text("build", value, |text| match text {
+            "automatic" => Ok(Build::Automatic),
+            "when-asked" => Ok(Build::WhenAsked),
+            other => {
+                let nearest = key::nearest(other, &key::BUILDS).unwrap_or_default();
+                Err(format!("is not known; did you mean \"{nearest}\"? Known are {}", key::BUILDS.join(", ")))
+            }
+        })
+    }
+
+    fn source(&mut self, value: &Value<'_>, written: &mut Written) {
+        let Some(table) = self.table("source", value) else { return };
+        for (name, value) in table {
+            match name.get_ref().as_ref() {
+                "url" => written.source_url = self.text("url", value, |text| SourceAddress::new(text).map_err(say)),
+                "stream" => written.source_stream = self.text("stream", value, |text| text.parse().map_err(say)),
+                "media" => {
+                    let media = value.get_ref().as_bool().ok_or_else(|| "is neither true nor false".to_owned());
+                    written.source_media = self.settle("media", value, media);
+                }
+                other => self.unknown(other, name.span(), &key::SOURCE),
+            }
+        }
     }
 
     fn wariness(&mut self, value: &Value<'_>) -> Option<Located<Share>> {
