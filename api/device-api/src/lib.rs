@@ -8,6 +8,7 @@ pub mod media_type;
 pub mod problem;
 pub mod protection;
 pub mod system;
+pub mod updates;
 
 /// Where the health document is.
 pub const HEALTH_PATH: &str = "/api/v1/health";
@@ -15,5 +16,15 @@ pub const HEALTH_PATH: &str = "/api/v1/health";
 pub const SYSTEM_PATH: &str = "/api/v1/system";
 /// Where the event stream is.
 pub const EVENTS_PATH: &str = "/api/v1/events";
+/// Where the document about updates is.
+pub const UPDATES_PATH: &str = "/api/v1/updates";
+/// Where the history of updates is.
+pub const UPDATE_HISTORY_PATH: &str = "/api/v1/updates/history";
+/// Where requests about updates go.
+pub const UPDATE_ACTIONS_PATH: &str = "/api/v1/updates/actions";
+/// The socket of the updater. Only root may connect.
+pub const UPDATER_SOCKET: &str = "/run/piccolo/updater/control.sock";
+/// The latest document about updates, for everybody on the device to read.
+pub const UPDATES_STATUS_FILE: &str = "/run/piccolo/updater/status.json";
 /// Where the OpenAPI document is.
 pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";

@@ -1,0 +1,252 @@
+//! `GET /api/v1/updates`, and what can be asked for below it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where the updates of a device stand. Times are RFC 3339 in UTC, sizes are bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Updates {
+    /// What is going on.
+    pub state: UpdateState,
+    /// One sentence about it, for people.
+    #[schema(example = "Release 1.4.0 is the newest.")]
+    pub message: String,
+    /// The release that runs.
+    #[schema(example = "1.4.0")]
+    pub running: String,
+    /// The stream that the device follows.
+    #[schema(example = "stable")]
+    pub stream: String,
+    /// Where releases come from; absent if the device looks nowhere by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The release that the device is going to, or could go to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<OfferedRelease>,
+    /// How far the new image is, while it is being made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<UpdateProgress>,
+    /// Why nothing happens at present, where something could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waiting>,
+    /// The last failure that has not been overcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<UpdateFailure>,
+    /// When the repository last answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_check: Option<String>,
+    /// When the device looks again, or tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<String>,
+    /// The version that the device stays on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+    /// Releases that are not taken again until the operator says so.
+    pub bad: Vec<BadUpdate>,
+    /// What is wrong with the settings, a sentence each. While there is anything here, the device does not restart by itself.
+    pub settings_problems: Vec<String>,
+}
+
+/// What is going on. More may come: treat an unknown one as "something is under way".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateState {
+    /// Nothing.
+    Idle,
+    /// Asking the repository.
+    Checking,
+    /// A release is there, and nobody has started it.
+    Available,
+    /// The new image is being made.
+    Writing,
+    /// The new image is being checked.
+    Verifying,
+    /// Finding out whether the device would start with it.
+    Preflight,
+    /// The device would not start with it; see `waits`.
+    Blocked,
+    /// The boot entry is being made.
+    Installing,
+    /// Ready; waits for the restart.
+    Staged,
+    /// Restarting.
+    Rebooting,
+    /// The release runs and has not yet been found healthy.
+    Trial,
+    /// Restarting into the release before.
+    GoingBack,
+}
+
+/// A release and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfferedRelease {
+    /// Its version.
+    #[schema(example = "1.5.0")]
+    pub version: String,
+    /// Size of its root image.
+    pub image_bytes: u64,
+    /// The ways to get it, the cheapest first.
+    pub ways: Vec<OfferedWay>,
+    /// The way that is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<UpdateWay>,
+}
+
+/// One way to get a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfferedWay {
+    /// How.
+    pub way: UpdateWay,
+    /// Bytes to download.
+    pub download_bytes: u64,
+}
+
+/// How an image is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateWay {
+    /// By patches, from the running release.
+    Patch,
+    /// By chunks: those that the device has are not downloaded.
+    Chunks,
+    /// By downloading the whole image.
+    Full,
+}
+
+/// How far the new image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateProgress {
+    /// Bytes of the image that are made.
+    pub image_bytes: u64,
+    /// Bytes downloaded so far.
+    pub downloaded_bytes: u64,
+    /// Whether work is under way, paused or put off.
+    pub activity: UpdateActivity,
+}
+
+/// Whether work is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateActivity {
+    /// Yes.
+    Running,
+    /// The operator paused it.
+    Paused,
+    /// It failed and is tried again; see `failure` and `next_try`.
+    Waiting,
+}
+
+/// Why nothing happens at present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// Why, for people.
+    #[schema(example = "The maintenance window opens on Saturday at 23:30.")]
+    pub reason: String,
+    /// Until when, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateFailure {
+    /// What, and what to do, for people.
+    pub reason: String,
+    /// When, the last time.
+    pub at: String,
+    /// How many times in a row.
+    pub times: u32,
+}
+
+/// A release that is not taken again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BadUpdate {
+    /// The release.
+    pub version: String,
+    /// Since when.
+    pub since: String,
+    /// Why.
+    pub reason: String,
+    /// What the failed check printed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
+}
+
+/// What happened, newest first: `GET /api/v1/updates/history`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateHistory {
+    /// What came to an end.
+    pub entries: Vec<UpdateHistoryEntry>,
+}
+
+/// Something that came to an end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateHistoryEntry {
+    /// When.
+    pub at: String,
+    /// The release before.
+    pub from: String,
+    /// The release after, or that was tried.
+    pub to: String,
+    /// How its image was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<UpdateWay>,
+    /// Bytes downloaded.
+    pub downloaded_bytes: u64,
+    /// How it ended.
+    pub outcome: UpdateOutcome,
+    /// Why, where it did not end well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How an update ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateOutcome {
+    /// The release came up healthy.
+    Updated,
+    /// It did not, and the device went back.
+    RolledBack,
+    /// The operator went back.
+    WentBack,
+    /// The operator cancelled.
+    Cancelled,
+    /// It could not be built or installed.
+    Failed,
+}
+
+/// What the operator can ask for: `POST /api/v1/updates/actions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum UpdateRequest {
+    /// Look for a release.
+    Check,
+    /// Go to the release on offer, or to this version, also an older one.
+    Start {
+        /// The version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
+    /// Stop the download, and keep what is there.
+    Pause,
+    /// Stop what is going on, and forget it.
+    Cancel,
+    /// Restart into the staged release now.
+    Reboot,
+    /// Go back to the release in the other slot.
+    Rollback,
+    /// Stay on this version; without one, on the running one.
+    Pin {
+        /// The version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
+    /// Stay no longer.
+    Unpin,
+    /// Take a release again although it was bad.
+    Forgive {
+        /// The version.
+        version: String,
+    },
+}
