@@ -37,6 +37,8 @@ pub enum ProblemKind {
     NotAcceptable,
     /// The request carries content where none is taken.
     ContentTooLarge,
+    /// The device's state does not allow it now.
+    Conflict,
     /// Too many clients already hold what was asked for.
     Busy,
     /// The daemon is stopping.
@@ -47,12 +49,13 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, for documentation and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BadRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::ContentTooLarge,
+        Self::Conflict,
         Self::Busy,
         Self::Stopping,
         Self::Internal,
@@ -81,6 +84,7 @@ impl ProblemKind {
             Self::MethodNotAllowed => ("method-not-allowed", "This resource cannot do that", 405),
             Self::NotAcceptable => ("not-acceptable", "No representation fits the Accept header", 406),
             Self::ContentTooLarge => ("content-too-large", "The request carries too much", 413),
+            Self::Conflict => ("conflict", "This is not possible now", 409),
             Self::Busy => ("busy", "Too many clients at once", 503),
             Self::Stopping => ("stopping", "The daemon is stopping", 503),
             Self::Internal => ("internal", "The daemon made a mistake", 500),

@@ -14,6 +14,13 @@ pub fn of_device(device: &[u8; 16]) -> Share {
     Share::new(scaled.clamp(0.000_001, 1.0)).unwrap_or(Share::ALL)
 }
 
+/// An identifier for [`of_device`] that tells nothing about the machine id (machine-id(5)) it is made from.
+#[must_use]
+pub fn identifier(machine_id: &str) -> [u8; 16] {
+    let digest = Sha256::new().chain_update(b"Piccolo OS: place in rollouts\0").chain_update(machine_id).finalize();
+    std::array::from_fn(|index| digest[index])
+}
+
 /// The wariness that a Cincinnati client sent (`rollout_wariness=`): a number, taken to its nearest limit if it is outside 0 to 1.
 ///
 /// # Errors

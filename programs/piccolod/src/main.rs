@@ -3,7 +3,6 @@
 mod cli;
 mod collector;
 mod listener;
-mod logging;
 mod problem;
 mod published;
 mod report;
@@ -26,7 +25,7 @@ use server::{Limits, Server};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(arguments.log_level);
+    journal_log::start(arguments.log_level.into());
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::failure(&error),

@@ -25,6 +25,8 @@ pub enum Program {
     SwtpmSetup,
     /// Starts a program that the kernel ends when its parent ends (util-linux).
     Setpriv,
+    /// Talks to the service manager of a device.
+    Systemctl,
 }
 
 impl Program {
@@ -41,6 +43,7 @@ impl Program {
             Self::Swtpm => "swtpm",
             Self::SwtpmSetup => "swtpm_setup",
             Self::Setpriv => "setpriv",
+            Self::Systemctl => "systemctl",
         }
     }
 
@@ -54,6 +57,7 @@ impl Program {
             Self::QemuImg => "qemu-utils",
             Self::Swtpm => "swtpm",
             Self::SwtpmSetup => "swtpm-tools",
+            Self::Systemctl => "systemd",
         }
     }
 

@@ -137,11 +137,28 @@ impl BootEntries {
         }
         let others = entries.into_iter().filter(|found| found.entry.version() != text).map(|found| found.path);
         let kept = self.unfinished(next);
-        let unfinished = self.files()?.into_iter().map(|file| file.path()).filter(|path| {
+        let unfinished = self.all_unfinished()?.into_iter().filter(|path| *path != kept);
+        self.remove_files(others.chain(unfinished))
+    }
+
+    /// Takes away every unfinished UKI.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn remove_unfinished(&self) -> Result<(), BootEntriesError> {
+        self.remove_files(self.all_unfinished()?.into_iter())
+    }
+
+    fn all_unfinished(&self) -> Result<Vec<PathBuf>, BootEntriesError> {
+        let is_unfinished = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with("piccolo_") && name.ends_with(UNFINISHED) && *path != kept
-        });
-        for path in others.chain(unfinished).collect::<Vec<_>>() {
+            name.starts_with("piccolo_") && name.ends_with(UNFINISHED)
+        };
+        Ok(self.files()?.into_iter().map(|file| file.path()).filter(is_unfinished).collect())
+    }
+
+    fn remove_files(&self, paths: impl Iterator<Item = PathBuf>) -> Result<(), BootEntriesError> {
+        for path in paths {
             fs::remove_file(&path).map_err(fault("removing", &path))?;
         }
         self.sync()
@@ -224,7 +241,9 @@ impl BootEntries {
         self.rename(&found.path, &found.entry.demoted())
     }
 
-    fn unfinished(&self, version: Version) -> PathBuf {
+    /// Where the UKI of a release is while it has no name that starts.
+    #[must_use]
+    pub fn unfinished(&self, version: Version) -> PathBuf {
         self.directory.join(format!("piccolo_{version}{UNFINISHED}"))
     }
 

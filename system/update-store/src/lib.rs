@@ -1,6 +1,7 @@
 //! What a device keeps on disk about updates, in files that a power cut leaves whole.
 
 pub mod record;
+pub mod release;
 pub mod resume;
 pub mod settings;
 pub mod trial;

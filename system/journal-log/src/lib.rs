@@ -1,4 +1,4 @@
-//! Where messages go.
+//! Where a daemon's messages go.
 
 use std::io;
 
@@ -7,13 +7,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
-use crate::cli::LogLevel;
-
 /// Sends messages to the journal, with their fields, where systemd connected standard error to it; otherwise to standard error.
 ///
 /// A journal may run on a developer's machine too: only `JOURNAL_STREAM` says that it is where *this* process's messages belong.
-pub fn start(level: LogLevel) {
-    let level = LevelFilter::from(level);
+pub fn start(level: LevelFilter) {
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     match journal {
         Some(journal) => registry().with(journal).with(level).init(),

@@ -1,0 +1,206 @@
+//! The owner of the record: takes events one by one, keeps the record, and has the actions performed.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use device_api::updates::{UpdateHistory, Updates};
+use jiff::Timestamp;
+use tracing::{debug, error, info, warn};
+use update_engine::action::Action;
+use update_engine::event::{Event, EntryState, Request};
+use update_engine::machine::{Refusal, on_event};
+use update_engine::record::Record;
+use update_store::record::RecordFile;
+
+use crate::device::Device;
+use crate::paths::Paths;
+use crate::performer::Performer;
+use crate::settings::LoadedSettings;
+use crate::status;
+
+/// Longest sleep. Clocks may be set while the device waits, so it looks at them now and then.
+const LONGEST_SLEEP: Duration = Duration::from_hours(6);
+
+/// What the engine is told.
+#[derive(Debug)]
+pub enum Message {
+    /// Something happened.
+    Event(Event),
+    /// The operator asks for something.
+    Asked {
+        /// What.
+        request: Request,
+        /// Where the answer goes.
+        reply: tokio::sync::oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Somebody changed the boot entries.
+    EntriesChanged,
+    /// The service manager wants the updater to end.
+    Stop,
+}
+
+/// What everybody may read.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Where updates stand.
+    pub updates: Updates,
+    /// What happened.
+    pub history: UpdateHistory,
+}
+
+/// The latest documents.
+pub type Board = Arc<RwLock<Published>>;
+
+/// The owner of the record.
+pub struct Engine {
+    paths: Paths,
+    device: Device,
+    settings: LoadedSettings,
+    file: RecordFile,
+    record: Record,
+    performer: Performer,
+    board: Board,
+}
+
+impl Engine {
+    /// Reads the record and finds out what this start means.
+    ///
+    /// # Errors
+    /// When the record cannot be read or kept, or the boot entries cannot be read.
+    pub fn start(
+        paths: Paths,
+        device: Device,
+        settings: LoadedSettings,
+        mailbox: Sender<Message>,
+    ) -> anyhow::Result<Self> {
+        let file = RecordFile::below(&paths.state)?;
+        let found = file.load(device.version)?;
+        if let Some(problem) = found.put_aside {
+            warn!("the record of updates could not be used, and was put aside: {problem}");
+        }
+        let record = found.record;
+        let published = Published {
+            updates: status::updates(&record, &device, &settings),
+            history: status::history(&record),
+        };
+        let performer = Performer::new(paths.clone(), device.clone(), settings.clone(), mailbox);
+        let board = Arc::new(RwLock::new(published));
+        let mut engine = Self { paths, device, settings, file, record, performer, board };
+        let boot = engine.device.boot(&engine.paths)?;
+        engine.tell(Event::Started(boot))?;
+        // Whoever was blessed before this program started is told so.
+        engine.entries_changed()?;
+        Ok(engine)
+    }
+
+    /// What everybody may read.
+    pub fn published(&self) -> Board {
+        Arc::clone(&self.board)
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// When the record cannot be kept: going on would mean forgetting what was done.
+    pub fn run(&mut self, messages: &Receiver<Message>) -> anyhow::Result<()> {
+        loop {
+            match self.next(messages) {
+                None => self.tell(Event::Timer)?,
+                Some(Message::Event(event)) => self.tell(event)?,
+                Some(Message::Asked { request, reply }) => {
+                    let answer = self.take(Event::Asked(request))?;
+                    // Whoever asked may be gone.
+                    let _gone = reply.send(answer);
+                }
+                Some(Message::EntriesChanged) => self.entries_changed()?,
+                Some(Message::Stop) => {
+                    self.performer.stop();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The next message, or nothing when the record wants to be looked at again.
+    fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
+        let now = Timestamp::now();
+        let Some(wake_at) = self.record.wake_at() else { return messages.recv().ok().or(Some(Message::Stop)) };
+        let wait = Duration::try_from(wake_at.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP);
+        match messages.recv_timeout(wait) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Message::Stop),
+        }
+    }
+
+    /// Takes an event that nobody waits for an answer to.
+    fn tell(&mut self, event: Event) -> anyhow::Result<()> {
+        if let Err(refusal) = self.take(event)? {
+            debug!("{refusal}");
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> anyhow::Result<Result<(), Refusal>> {
+        let silent = matches!(event, Event::Progressed { .. });
+        let before = self.record.phase.name();
+        let mut next = self.record.clone();
+        let actions = match on_event(&mut next, event, Timestamp::now(), &self.settings.policy()) {
+            Ok(actions) => actions,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        // Progress is not worth a write to the disk: how far the image is, is noted where it was flushed.
+        if next != self.record {
+            if !silent {
+                self.file.keep(&next).context("the record of updates cannot be kept")?;
+            }
+            self.record = next;
+            self.publish();
+        }
+        if before != self.record.phase.name() {
+            info!(state = self.record.phase.name(), "{}", self.message());
+        }
+        for action in actions {
+            self.perform(action);
+        }
+        Ok(Ok(()))
+    }
+
+    fn perform(&mut self, action: Action) {
+        debug!(?action, "performing");
+        if let Err(failure) = self.performer.perform(action) {
+            error!("{failure:#}");
+        }
+    }
+
+    /// The entry of the running release has lost its counter: whoever takes it off has found the boot healthy.
+    fn entries_changed(&mut self) -> anyhow::Result<()> {
+        let boot = self.device.boot(&self.paths)?;
+        let running = boot.entries.iter().find(|entry| entry.version == self.device.version);
+        if running.is_some_and(|entry| entry.state == EntryState::Good) {
+            self.tell(Event::Blessed)?;
+        }
+        Ok(())
+    }
+
+    fn message(&self) -> String {
+        self.board.read().map(|board| board.updates.message.clone()).unwrap_or_default()
+    }
+
+    fn publish(&self) {
+        let published = Published {
+            updates: status::updates(&self.record, &self.device, &self.settings),
+            history: status::history(&self.record),
+        };
+        if let Ok(text) = serde_json::to_vec(&published.updates)
+            && let Err(failure) = update_store::publish(&self.paths.status, &text)
+        {
+            warn!("{failure}: {}", failure.source);
+        }
+        if let Ok(mut board) = self.board.write() {
+            *board = published;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Brings a device from one release to the next: asks the repository, makes the new image in the inactive slot, restarts when it may, and
+//! notices whether the new release came up.
+//!
+//! It runs as root, because it writes partitions. What it does is decided by `core/update-engine`; this program performs, and listens on a socket
+//! that only root may use.
+
+mod cli;
+mod control;
+mod device;
+mod engine;
+mod entries_watch;
+mod paths;
+mod performer;
+mod schedule;
+mod settings;
+mod status;
+mod work;
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use anyhow::Context;
+use clap::Parser;
+use tracing::error;
+
+use cli::Arguments;
+use device::Device;
+use engine::Engine;
+use paths::Paths;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    journal_log::start(arguments.log_level);
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            error!("{failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let paths = Paths::of(arguments);
+    let device = Device::find(&paths)?;
+    let settings = settings::load(&paths);
+    let (mailbox, messages) = mpsc::channel();
+    let mut engine = Engine::start(paths.clone(), device, settings, mailbox.clone())?;
+    entries_watch::start(&paths, mailbox.clone()).context("the boot entries cannot be watched")?;
+    control::start(&paths, engine.published(), mailbox).context("the control socket cannot be made")?;
+    // Without a service manager there is nobody to tell.
+    let _told = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    engine.run(&messages)
+}

@@ -1,0 +1,55 @@
+//! The long actions.
+
+pub mod check;
+mod fetch;
+pub mod install;
+mod repository;
+pub mod write;
+
+use std::error::Error;
+use std::sync::mpsc::Sender;
+
+use host::cancel::Cancel;
+use update_engine::event::{Event, Problem};
+use update_engine::record::Progress;
+
+use crate::device::Device;
+use crate::engine::Message;
+use crate::paths::Paths;
+use crate::settings::LoadedSettings;
+
+/// What a long action works with.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Where everything is.
+    pub paths: Paths,
+    /// What runs.
+    pub device: Device,
+    /// What the operator set.
+    pub settings: LoadedSettings,
+    /// Set when the action is to end.
+    pub cancel: Cancel,
+    /// Where events go.
+    pub mailbox: Sender<Message>,
+}
+
+impl Worker {
+    /// Tells how far the image is.
+    fn progress(&self, operation: u64, progress: Progress) {
+        let _received = self.mailbox.send(Message::Event(Event::Progressed { operation, progress }));
+    }
+}
+
+/// The whole chain of an error as one sentence, without what is said twice.
+fn problem(error: &(dyn Error + 'static)) -> Problem {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !reason.contains(&text) {
+            reason = format!("{reason}: {text}");
+        }
+        source = error.source();
+    }
+    Problem { reason }
+}

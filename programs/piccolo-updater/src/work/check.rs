@@ -1,0 +1,97 @@
+//! Which release is next, and what it costs.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+
+use jiff::Timestamp;
+use release_graph::next::{self, Device as GraphDevice};
+use release_graph::request::{self, Downgrade};
+use release_graph::wariness;
+use release_metadata::release::{Patch, Release};
+use release_metadata::version::Version;
+use release_source::repository::TrustedRepository;
+use update_engine::event::{Found, Problem};
+use update_engine::offer::{Offer, OfferedWay, Way};
+
+use super::{Worker, problem, repository};
+
+/// Asks the repository: for the next release, or for the one that the operator wants.
+pub fn check(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> Result<Found, Problem> {
+    find(worker, wanted, staged).map_err(|error| problem(error.as_ref()))
+}
+
+fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> anyhow::Result<Found> {
+    let mut repository = repository::refreshed(worker)?;
+    let stream = repository::stream(worker);
+    let updates = repository.updates(&stream)?;
+    if let Some(withdrawn) = staged.and_then(|staged| updates.release(staged)?.withdrawn.as_ref()) {
+        return Ok(Found::StagedWithdrawn(withdrawn.reason.to_string()));
+    }
+    let settings = &worker.settings.settings;
+    let device = GraphDevice {
+        stream: stream.clone(),
+        architecture: worker.device.architecture,
+        current: worker.device.version,
+        wariness: settings
+            .wariness
+            .unwrap_or_else(|| wariness::of_device(&wariness::identifier(&worker.device.machine_id))),
+        // Pins and bad releases are the engine's: it knows which the operator has lifted meanwhile.
+        pin: None,
+        bad: std::collections::BTreeMap::new(),
+    };
+    let version = match wanted {
+        Some(wanted) => match request::request(&updates, &device, wanted, Downgrade::Asked)? {
+            Ok(granted) => granted.version,
+            Err(refusal) => return Ok(Found::Nothing(refusal.to_string())),
+        },
+        None => {
+            let answer = next::next(&updates, &device, Timestamp::now())?;
+            match answer.next {
+                Some(version) => version,
+                None => {
+                    let reasons: Vec<String> = answer.refusals.iter().take(3).map(ToString::to_string).collect();
+                    return Ok(Found::Nothing(reasons.join("; ")));
+                }
+            }
+        }
+    };
+    let release = repository.release(&stream, version, worker.device.architecture)?;
+    offer(worker, &repository, &release)
+}
+
+/// What going to a release costs, or why it is not possible on this device.
+fn offer(worker: &Worker, _repository: &TrustedRepository, release: &Release) -> anyhow::Result<Found> {
+    let inactive = worker.paths.slots.root(worker.device.active.other());
+    let room = File::open(&inactive).and_then(|mut partition| partition.seek(SeekFrom::End(0)));
+    let room = room.map_err(|error| anyhow::anyhow!("{} cannot be opened: {error}", inactive.display()))?;
+    if room < release.root.size {
+        return Ok(Found::Nothing(format!(
+            "release {} needs a root partition of {} bytes, and this device has {room}",
+            release.version, release.root.size
+        )));
+    }
+    let memory = device_facts::FactsSource::new("/").vitals().facts.memory_total_bytes;
+    if memory != 0 && release.needs.memory > memory {
+        return Ok(Found::Nothing(format!(
+            "release {} needs {} bytes of memory, and this device has {memory}",
+            release.version, release.needs.memory
+        )));
+    }
+    let mut ways = vec![OfferedWay {
+        way: Way::Full,
+        download_bytes: release.full.root.size.saturating_add(release.full.uki.size),
+    }];
+    if let Some(patch) = patch_for(release, worker) {
+        ways.push(OfferedWay { way: Way::Patch, download_bytes: patch.file.size });
+    }
+    ways.sort_by_key(|offered| offered.download_bytes);
+    let offer =
+        Offer { version: release.version, root_hash: release.root.root_hash, image_bytes: release.root.size, ways };
+    Ok(Found::Offer(offer))
+}
+
+/// The smallest patch that starts from what is in the active slot and asks for nothing that this version cannot do.
+pub fn patch_for<'r>(release: &'r Release, worker: &Worker) -> Option<&'r Patch> {
+    let patches = release.patches_from(worker.device.root_hash).filter(|patch| patch.features.is_empty());
+    patches.min_by_key(|patch| patch.file.size)
+}
