@@ -6,4 +6,5 @@ pub mod doctor;
 pub mod inspect;
 pub mod lock;
 pub mod man;
+pub mod release;
 pub mod run;

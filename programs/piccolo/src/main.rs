@@ -4,6 +4,7 @@ mod build;
 mod cli;
 mod commands;
 mod failure;
+mod release;
 mod report;
 
 use std::process::ExitCode;

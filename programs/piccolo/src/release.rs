@@ -1,0 +1,6 @@
+//! Releases: where they go, what a build becomes, and how devices are led to it.
+
+pub mod artifacts;
+pub mod built;
+pub mod place;
+pub mod rollout;

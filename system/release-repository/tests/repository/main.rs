@@ -1,0 +1,9 @@
+//! Repositories as publishers make them and as readers see them.
+
+mod buckets;
+mod crashes;
+mod exported;
+mod faulty_servers;
+mod key_files;
+mod readers;
+mod sample;
