@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 /// Builds the programs that go onto the device, and `piccolo` itself.
 pub fn device_programs() -> anyhow::Result<()> {
-    say("building piccolo, piccolod and piccolo-initrd …");
-    run(cargo()?.args(["build", "--release", "-p", "piccolo", "-p", "piccolod", "-p", "piccolo-initrd"]))
+    say("building piccolo and the device's programs …");
+    let programs = ["piccolo", "piccolod", "piccolo-updater", "piccolo-initrd"];
+    run(cargo()?.args(["build", "--release"]).args(programs.iter().flat_map(|program| ["-p", program])))
 }
 
 /// Builds the image of a virtual machine.

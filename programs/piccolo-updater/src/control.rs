@@ -77,12 +77,14 @@ fn bind(paths: &Paths) -> anyhow::Result<UnixListener> {
 }
 
 async fn updates(State(room): State<Room>) -> Result<Json<Updates>, Response> {
-    let board = room.board.read().map_err(|_poisoned| refuse(ProblemKind::Internal, "The engine has ended.".to_owned()))?;
+    let board =
+        room.board.read().map_err(|_poisoned| refuse(ProblemKind::Internal, "The engine has ended.".to_owned()))?;
     Ok(Json(board.updates.clone()))
 }
 
 async fn history(State(room): State<Room>) -> Result<Json<UpdateHistory>, Response> {
-    let board = room.board.read().map_err(|_poisoned| refuse(ProblemKind::Internal, "The engine has ended.".to_owned()))?;
+    let board =
+        room.board.read().map_err(|_poisoned| refuse(ProblemKind::Internal, "The engine has ended.".to_owned()))?;
     Ok(Json(board.history.clone()))
 }
 
@@ -90,7 +92,9 @@ async fn history(State(room): State<Room>) -> Result<Json<UpdateHistory>, Respon
 async fn act(State(room): State<Room>, body: axum::body::Bytes) -> Response {
     let request: UpdateRequest = match serde_json::from_slice(&body) {
         Ok(request) => request,
-        Err(error) => return refuse(ProblemKind::BadRequest, format!("The request is not one that is known: {error}.")),
+        Err(error) => {
+            return refuse(ProblemKind::BadRequest, format!("The request is not one that is known: {error}."));
+        }
     };
     let request = match understood(request, &room) {
         Ok(request) => request,
@@ -130,7 +134,8 @@ fn understood(request: UpdateRequest, room: &Room) -> Result<Request, String> {
 /// The release in the other slot, if it came up healthy once.
 fn other(room: &Room, running: &str) -> Option<Version> {
     let entries = BootEntries::on(room.paths.slots.esp()).list().unwrap_or_default();
-    let mut good = entries.iter().filter(|found| found.entry.state() == EntryState::Good && found.entry.version() != running);
+    let mut good =
+        entries.iter().filter(|found| found.entry.state() == EntryState::Good && found.entry.version() != running);
     good.next()?.entry.version().parse().ok()
 }
 

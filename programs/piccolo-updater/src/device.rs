@@ -39,16 +39,23 @@ impl Device {
     /// When it is no Piccolo OS that was booted from a slot.
     pub fn find(paths: &Paths) -> anyhow::Result<Self> {
         let facts = FactsSource::new("/").boot().facts;
-        let version = facts.release.image_version.context("/etc/os-release has no IMAGE_VERSION: this is no image of Piccolo OS")?;
+        let version = facts
+            .release
+            .image_version
+            .context("/etc/os-release has no IMAGE_VERSION: this is no image of Piccolo OS")?;
         let version = version.parse().context("IMAGE_VERSION of /etc/os-release")?;
-        let root_hash = facts.root_hash.context("the kernel's command line has no roothash=: the root is not verified")?;
+        let root_hash =
+            facts.root_hash.context("the kernel's command line has no roothash=: the root is not verified")?;
         let root_hash: RootHash = root_hash.parse().context("roothash= of the kernel's command line")?;
         let disk = paths.slots.disk();
         let mut slots = [SlotName::A, SlotName::B].into_iter();
         // A slot that was never made has no name yet.
         let active = slots.find(|slot| slot_root_hash(&disk, *slot).is_ok_and(|found| found == root_hash));
         let active = active.with_context(|| {
-            format!("no slot of {} is named after the root hash {root_hash} that runs; updates are not possible", disk.display())
+            format!(
+                "no slot of {} is named after the root hash {root_hash} that runs; updates are not possible",
+                disk.display()
+            )
         })?;
         let stream = facts.release.stream.unwrap_or_else(|| "stable".to_owned());
         let architecture = match facts.architecture.as_str() {
@@ -70,7 +77,9 @@ impl Device {
             let version = found.entry.version().parse().ok()?;
             let state = match found.entry.state() {
                 NamedState::Good => EntryState::Good,
-                NamedState::Trying => EntryState::Trying { done: found.entry.counter().map_or(0, |counter| counter.done) },
+                NamedState::Trying => {
+                    EntryState::Trying { done: found.entry.counter().map_or(0, |counter| counter.done) }
+                }
                 NamedState::Bad => EntryState::Bad,
             };
             Some(Entry { version, state })
@@ -78,10 +87,8 @@ impl Device {
         // Whatever an earlier boot of a release on trial left behind is about that release, which may not be the one that runs.
         let entries: Vec<Entry> = entries.collect();
         let trial = TrialFile::below(&paths.state);
-        let trial_failure = entries
-            .iter()
-            .map(|entry| entry.version)
-            .find_map(|version| trial.failure(version).ok().flatten());
+        let trial_failure =
+            entries.iter().map(|entry| entry.version).find_map(|version| trial.failure(version).ok().flatten());
         Ok(Boot { version: self.version, root_hash: self.root_hash, entries, trial_failure })
     }
 }

@@ -9,7 +9,7 @@ use device_api::updates::{UpdateHistory, Updates};
 use jiff::Timestamp;
 use tracing::{debug, error, info, warn};
 use update_engine::action::Action;
-use update_engine::event::{Event, EntryState, Request};
+use update_engine::event::{EntryState, Event, Request};
 use update_engine::machine::{Refusal, on_event};
 use update_engine::record::Record;
 use update_store::record::RecordFile;
@@ -81,10 +81,8 @@ impl Engine {
             warn!("the record of updates could not be used, and was put aside: {problem}");
         }
         let record = found.record;
-        let published = Published {
-            updates: status::updates(&record, &device, &settings),
-            history: status::history(&record),
-        };
+        let published =
+            Published { updates: status::updates(&record, &device, &settings), history: status::history(&record) };
         let performer = Performer::new(paths.clone(), device.clone(), settings.clone(), mailbox);
         let board = Arc::new(RwLock::new(published));
         let mut engine = Self { paths, device, settings, file, record, performer, board };

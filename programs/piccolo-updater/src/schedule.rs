@@ -14,7 +14,8 @@ use crate::settings::LoadedSettings;
 /// What the schedule of the settings says.
 pub fn permission(loaded: &LoadedSettings, release: Version) -> Permission {
     if let Some(problem) = loaded.problems.first() {
-        let reason = format!("the settings of updates are not usable, so the device does not restart by itself: {problem}");
+        let reason =
+            format!("the settings of updates are not usable, so the device does not restart by itself: {problem}");
         return Permission::Wait { reason, until: None };
     }
     let settings = &loaded.settings;
@@ -59,7 +60,8 @@ fn zone(strategy: &Strategy) -> Result<Zone, String> {
         return Ok(Zone::utc());
     }
     let path = format!("/usr/share/zoneinfo/{name}");
-    let bytes = fs::read(&path).map_err(|error| format!("the rules of the time zone {name} cannot be read from {path}: {error}"))?;
+    let bytes = fs::read(&path)
+        .map_err(|error| format!("the rules of the time zone {name} cannot be read from {path}: {error}"))?;
     let name = name.parse().map_err(|error| format!("the time zone {name} {error}"))?;
     Zone::from_tzif(&name, &bytes).map_err(|error| error.to_string())
 }

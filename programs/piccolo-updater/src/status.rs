@@ -115,7 +115,9 @@ fn message(record: &Record) -> String {
         Phase::Preflight { update } => format!("Finding out whether release {} could start.", update.offer.version),
         Phase::Blocked { update, .. } => format!("Release {} cannot be installed yet.", update.offer.version),
         Phase::Installing { update } => format!("Installing release {}.", update.offer.version),
-        Phase::Staged { update, .. } => format!("Release {} is ready, and starts with the next restart.", update.offer.version),
+        Phase::Staged { update, .. } => {
+            format!("Release {} is ready, and starts with the next restart.", update.offer.version)
+        }
         Phase::Rebooting { update } => format!("Restarting into release {}.", update.offer.version),
         Phase::Trial { update, .. } => {
             format!("Release {} runs on trial: it is kept when it is found healthy.", update.offer.version)

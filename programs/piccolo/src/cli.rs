@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{build, completions, doctor, inspect, lock, man, release, run};
+use crate::commands::{build, completions, device, doctor, inspect, lock, man, release, run};
 use crate::failure::{Failure, FailureKind, OrFail};
 use crate::report::Report;
 use clap::{Parser, Subcommand};
@@ -30,6 +30,7 @@ enum Command {
     Inspect(inspect::Args),
     Run(run::Args),
     Release(release::Args),
+    Device(device::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -57,6 +58,7 @@ fn dispatch(command: Command, report: &Report) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(&args, report),
         Command::Run(args) => run::run(args, report),
         Command::Release(args) => release::run(&args, report),
+        Command::Device(args) => device::run(&args, report),
         Command::Doctor(args) => doctor::run(&args, report),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

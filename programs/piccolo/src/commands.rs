@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod completions;
+pub mod device;
 pub mod doctor;
 pub mod inspect;
 pub mod lock;

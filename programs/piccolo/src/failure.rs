@@ -20,6 +20,8 @@ pub enum FailureKind {
     Unavailable = 6,
     /// A virtual machine did not come up.
     Machine = 7,
+    /// A device refused, or did not answer.
+    Device = 8,
     /// The person or the caller stopped it.
     Cancelled = 130,
 }
@@ -36,6 +38,7 @@ impl FailureKind {
             Self::Lock => "lock",
             Self::Unavailable => "unavailable",
             Self::Machine => "machine",
+            Self::Device => "device",
             Self::Cancelled => "cancelled",
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use device_facts::text::command_line::root_hash;
 use release_metadata::release::Release;
-use unified_kernel_image::pe::PeImage;
+use unified_kernel_image::PeImage;
 use update_engine::event::Problem;
 use update_engine::offer::Offer;
 use update_slots::boot_entries::BootEntries;

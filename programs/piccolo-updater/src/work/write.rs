@@ -36,10 +36,7 @@ enum WriteError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{name} of the release cannot be decompressed")]
-    Decompress {
-        name: String,
-        source: std::io::Error,
-    },
+    Decompress { name: String, source: std::io::Error },
     #[error("{0}")]
     Unusable(String),
     #[error("stopped")]
@@ -191,7 +188,9 @@ impl WriteError {
     /// Whether what is wrong is wrong with this way, and not with the network or the disk.
     fn another_way_may_help(&self) -> bool {
         match self {
-            Self::Source(source) => !source.may_pass() && !matches!(source, SourceError::Cancelled | SourceError::Refused(_)),
+            Self::Source(source) => {
+                !source.may_pass() && !matches!(source, SourceError::Cancelled | SourceError::Refused(_))
+            }
             Self::Image(image) => matches!(image, ImageError::TooLong { .. } | ImageError::TooShort { .. }),
             Self::Entries(entries) => matches!(entries, BootEntriesError::OtherImage { .. }),
             Self::Decompress { .. } | Self::Unusable(_) => true,
