@@ -84,9 +84,9 @@ impl HttpClient {
         })
     }
 
-    /// The URL of a file. Names have no characters that a URL could misunderstand; `%` is one.
+    /// The URL of a file. Names of roles are encoded already (section 3.1 of the specification).
     pub fn url(&self, name: &str) -> Url {
-        self.base.join(&name.replace('%', "%25")).unwrap_or_else(|_| self.base.clone())
+        self.base.join(name).unwrap_or_else(|_| self.base.clone())
     }
 
     /// Asks for a file, or a range of it.

@@ -162,5 +162,5 @@ fn described(updates: &Updates) -> String {
 }
 
 fn failure(error: DeviceClientError) -> Failure {
-    Failure::new(FailureKind::Device, error.into())
+    Failure::new(FailureKind::Device, error)
 }

@@ -1,0 +1,7 @@
+//! The client workflow against a repository in memory that can do anything: the scenarios of the public conformance suite.
+
+mod attacks;
+mod delegations;
+mod hostile;
+mod repository;
+mod rotations;
