@@ -192,12 +192,11 @@ proptest! {
 
 #[test]
 fn says_where_releases_come_from_and_who_starts_them() {
-    let text = "build = \"when-asked\"\n[source]\nurl = \"https://updates.example/piccolo\"\nstream = \"testing\"\nmedia = true\n";
+    let text = "build = \"when-asked\"\n[source]\nurl = \"https://updates.example/piccolo\"\nstream = \"testing\"\n";
     let settings = Settings::from_drop_ins(&[drop_in(Directory::Operator, "10-mine.toml", text)]).unwrap();
     assert_eq!(settings.build, Build::WhenAsked);
     assert_eq!(settings.source.address.unwrap().as_str(), "https://updates.example/piccolo");
     assert_eq!(settings.source.stream.unwrap().as_str(), "testing");
-    assert!(settings.source.media);
     let default = Settings::from_drop_ins(&[]).unwrap();
     assert_eq!((default.build, default.source), (Build::Automatic, Source::default()));
 }
@@ -212,5 +211,4 @@ fn a_source_that_is_no_address_is_refused() {
         assert!(!said.contains("secret"), "{said}");
     }
     assert!(problems("build = \"automatik\"\n").contains("did you mean \"automatic\"?"));
-    assert!(problems("[source]\nmedia = \"yes\"\n").contains("`media` is neither true nor false"));
 }

@@ -9,6 +9,7 @@ mod control;
 mod device;
 mod engine;
 mod entries_watch;
+mod health;
 mod paths;
 mod performer;
 mod schedule;
@@ -18,12 +19,13 @@ mod work;
 
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use tracing::error;
 
-use cli::Arguments;
+use cli::{Arguments, Command};
 use device::Device;
 use engine::Engine;
 use paths::Paths;
@@ -31,8 +33,13 @@ use paths::Paths;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     journal_log::start(arguments.log_level);
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let paths = Paths::of(&arguments);
+    let done = match arguments.command {
+        Command::Serve => serve(&paths).map(|()| ExitCode::SUCCESS),
+        Command::CheckHealth { deadline } => health::check(&paths, Duration::from_secs(deadline)),
+    };
+    match done {
+        Ok(code) => code,
         Err(failure) => {
             error!("{failure:#}");
             ExitCode::FAILURE
@@ -40,14 +47,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let paths = Paths::of(arguments);
-    let device = Device::find(&paths)?;
-    let settings = settings::load(&paths);
+fn serve(paths: &Paths) -> anyhow::Result<()> {
+    let device = Device::find(paths)?;
+    let settings = settings::load(paths);
     let (mailbox, messages) = mpsc::channel();
     let mut engine = Engine::start(paths.clone(), device, settings, mailbox.clone())?;
-    entries_watch::start(&paths, mailbox.clone()).context("the boot entries cannot be watched")?;
-    control::start(&paths, engine.published(), mailbox).context("the control socket cannot be made")?;
+    entries_watch::start(paths, mailbox.clone()).context("the boot entries cannot be watched")?;
+    control::start(paths, engine.published(), mailbox).context("the control socket cannot be made")?;
     // Without a service manager there is nobody to tell.
     let _told = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     engine.run(&messages)

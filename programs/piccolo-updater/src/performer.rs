@@ -8,9 +8,11 @@ use anyhow::Context;
 use host::cancel::Cancel;
 use host::invocation::Invocation;
 use host::program::Program;
+use release_metadata::version::Version;
 use tracing::debug;
 use update_engine::action::Action;
 use update_engine::event::Event;
+use update_schedule::decision::Progress;
 use update_slots::boot_entries::BootEntries;
 use update_store::release::ReleaseFile;
 use update_store::resume::ResumeFile;
@@ -31,13 +33,15 @@ pub struct Performer {
     /// Held by whoever reads the repository or writes the inactive slot: a long action that was stopped may take a moment to notice.
     turn: Arc<Mutex<()>>,
     mailbox: Sender<Message>,
+    /// How long sessions and jobs have delayed the restart into a release.
+    delay: Option<(Version, Progress)>,
 }
 
 impl Performer {
     /// For this device.
     pub fn new(paths: Paths, device: Device, settings: LoadedSettings, mailbox: Sender<Message>) -> Self {
         let worker = Worker { paths, device, settings, cancel: Cancel::new(), mailbox: mailbox.clone() };
-        Self { worker, cancel: Cancel::new(), turn: Arc::default(), mailbox }
+        Self { worker, cancel: Cancel::new(), turn: Arc::default(), mailbox, delay: None }
     }
 
     /// Performs an action. What it comes to, if it is a long one, comes as an event.
@@ -66,7 +70,10 @@ impl Performer {
                 result: install::install(worker, &offer),
             }),
             Action::AskSchedule { version } => {
-                let permission = schedule::permission(&self.worker.settings, version);
+                let progress = self.delay.filter(|(release, _)| *release == version).map(|(_, progress)| progress);
+                let (permission, progress) =
+                    schedule::permission(&self.worker.settings, version, progress.unwrap_or_default());
+                self.delay = Some((version, progress));
                 // The engine that asks is the one that receives: it is there.
                 let _received = self.mailbox.send(Message::Event(Event::Scheduled(permission)));
                 Ok(())

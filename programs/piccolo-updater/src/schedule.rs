@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use device_facts::FactsSource;
 use jiff::{SignedDuration, Timestamp};
 use release_metadata::version::Version;
 use update_engine::event::Permission;
@@ -11,30 +12,33 @@ use update_schedule::zone::Zone;
 
 use crate::settings::LoadedSettings;
 
-/// What the schedule of the settings says.
-pub fn permission(loaded: &LoadedSettings, release: Version) -> Permission {
+/// What the schedule of the settings says, and what to hand in with the next question about this release.
+pub fn permission(loaded: &LoadedSettings, release: Version, progress: Progress) -> (Permission, Progress) {
+    let wait = |reason: String| (Permission::Wait { reason, until: None }, progress);
     if let Some(problem) = loaded.problems.first() {
         let reason =
             format!("the settings of updates are not usable, so the device does not restart by itself: {problem}");
-        return Permission::Wait { reason, until: None };
+        return wait(reason);
     }
     let settings = &loaded.settings;
     let time = Timestamp::now();
     let zone = match zone(&settings.strategy) {
         Ok(zone) => zone,
-        Err(reason) => return Permission::Wait { reason, until: None },
+        Err(reason) => return wait(reason),
     };
+    let activity = FactsSource::new("/").activity().facts;
     let situation = Situation {
         time,
         zone: &zone,
         release,
         request: Request::None,
-        sessions: &[],
-        jobs: &[],
+        sessions: &activity.sessions,
+        jobs: &activity.jobs,
         lock: &Lock::NotAsked,
-        progress: Progress::default(),
+        progress,
     };
-    match decide(settings, &situation).action {
+    let decision = decide(settings, &situation);
+    let permission = match decision.action {
         Action::Restart => Permission::Now,
         Action::AskForLock => Permission::Wait {
             reason: "the reboot lock cannot be asked for by this version; restart the device by hand".to_owned(),
@@ -46,7 +50,8 @@ pub fn permission(loaded: &LoadedSettings, release: Version) -> Permission {
             let until = wake_at.map(|at| at.min(time.saturating_add(SignedDuration::from_hours(24)).unwrap_or(at)));
             Permission::Wait { reason: sentences.join("; "), until }
         }
-    }
+    };
+    (permission, decision.progress)
 }
 
 /// The time zone of the windows, from the image's database.

@@ -5,8 +5,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use device_api::UPDATES_STATUS_FILE;
 use device_api::health::Health;
 use device_api::system::{Identity, Vitals};
+use device_api::updates::Updates;
 use device_facts::{FactsError, FactsSource, Reading};
 use device_status::facts::{BootFacts, StateFacts};
 use device_status::health::health_checks;
@@ -93,7 +95,14 @@ impl Reader {
             identity: Identity::from_facts(env!("CARGO_PKG_VERSION"), &self.boot, &state),
             health: Health::from_checks(&health_checks(&self.boot, &state, &vitals)),
             vitals: Vitals::from(vitals),
+            updates: self.updates(),
         }
+    }
+
+    /// What the updater published. A document of a newer updater that this daemon does not understand counts as none.
+    fn updates(&mut self) -> Option<Updates> {
+        let published = self.facts_of(self.source.published(UPDATES_STATUS_FILE))?;
+        serde_json::from_slice(&published).ok()
     }
 
     /// The facts of a reading; problems not seen before are logged.

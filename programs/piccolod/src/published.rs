@@ -6,6 +6,7 @@ use std::time::Instant;
 use device_api::event::EventId;
 use device_api::health::Health;
 use device_api::system::{Identity, System, Vitals};
+use device_api::updates::Updates;
 
 /// Everything the daemon knows, as of one moment.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Published {
     pub health: Entry<Health>,
     /// Uptime, memory, load.
     pub vitals: Entry<Vitals>,
+    /// Where updates stand; nothing where no updater runs. It is no part of the event stream.
+    pub updates: Option<Arc<Updates>>,
     /// When this was read.
     pub collected_at: Instant,
 }
@@ -46,6 +49,8 @@ pub struct Documents {
     pub health: Health,
     /// Uptime, memory, load.
     pub vitals: Vitals,
+    /// Where updates stand.
+    pub updates: Option<Updates>,
 }
 
 impl Published {
@@ -56,6 +61,7 @@ impl Published {
             identity: Entry { sequence: 1, document: Arc::new(documents.identity) },
             health: Entry { sequence: 2, document: Arc::new(documents.health) },
             vitals: Entry { sequence: 3, document: Arc::new(documents.vitals) },
+            updates: documents.updates.map(Arc::new),
             collected_at: now,
         }
     }
@@ -66,6 +72,9 @@ impl Published {
         self.identity.replace(documents.identity, &mut sequence);
         self.health.replace(documents.health, &mut sequence);
         self.vitals.replace(documents.vitals, &mut sequence);
+        if self.updates.as_deref() != documents.updates.as_ref() {
+            self.updates = documents.updates.map(Arc::new);
+        }
         self.collected_at = now;
     }
 

@@ -5,6 +5,7 @@ mod health;
 mod openapi;
 mod page;
 mod system;
+mod updates;
 
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ pub fn router(published: watch::Receiver<Published>, stop: Stop) -> anyhow::Resu
     let (api, contract) = OpenApiRouter::with_openapi(Contract::openapi())
         .routes(routes!(health::get_health))
         .routes(routes!(system::get_system))
+        .routes(routes!(updates::get_updates))
         .routes(routes!(events::get_events))
         .routes(routes!(openapi::get_openapi))
         .split_for_parts();

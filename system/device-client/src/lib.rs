@@ -4,10 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use device_api::problem::Problem;
 use reqwest::{Client, Method};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
@@ -22,6 +21,15 @@ pub struct DeviceClient {
     client: Client,
     runtime: Runtime,
     socket: PathBuf,
+}
+
+/// Why a device refuses: what people need of its problem document (RFC 9457).
+#[derive(Debug, Deserialize)]
+pub struct ProblemDetails {
+    /// The kind of problem.
+    pub title: String,
+    /// What happened this time and what to do.
+    pub detail: String,
 }
 
 /// The device did not do what was asked.
@@ -40,7 +48,7 @@ pub enum DeviceClientError {
     },
     /// The device refused.
     #[error("{} ({})", .0.detail, .0.title)]
-    Refused(Problem),
+    Refused(ProblemDetails),
     /// The device answered something else than its API says.
     #[error("the device answered with status {status} and something that is no document of its API: {problem}")]
     Answer {
@@ -108,8 +116,10 @@ impl DeviceClient {
             Ok((status, bytes))
         });
         let (status, bytes) = answer?;
-        let malformed =
-            |error: serde_json::Error| DeviceClientError::Answer { status: status.as_u16(), problem: error.to_string() };
+        let malformed = |error: serde_json::Error| DeviceClientError::Answer {
+            status: status.as_u16(),
+            problem: error.to_string(),
+        };
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(malformed);
         }

@@ -3,6 +3,7 @@
 //! A fact whose file does not exist is absent, because hardware differs. A file that exists and cannot be read, or says
 //! something else than its format allows, is a [`FactsError`] beside the facts that could be read.
 
+pub mod activity;
 mod block_devices;
 mod efi_variables;
 mod files;
@@ -83,6 +84,13 @@ impl FactsSource {
                 .unwrap_or_default(),
             load: self.files.parsed("proc/loadavg", text::load_averages, &mut problems).unwrap_or_default(),
         };
+        Reading { facts, problems }
+    }
+
+    /// A document that another daemon of the device published for everybody to read, at this absolute path; nothing where there is none.
+    pub fn published(&self, path: &str) -> Reading<Option<Vec<u8>>> {
+        let mut problems = Vec::new();
+        let facts = self.files.bytes(path.trim_start_matches('/'), &mut problems);
         Reading { facts, problems }
     }
 

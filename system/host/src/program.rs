@@ -27,6 +27,10 @@ pub enum Program {
     Setpriv,
     /// Talks to the service manager of a device.
     Systemctl,
+    /// Reads the journal of a device.
+    Journalctl,
+    /// The shell: runs what a device's operator put where checks are.
+    Sh,
 }
 
 impl Program {
@@ -44,6 +48,8 @@ impl Program {
             Self::SwtpmSetup => "swtpm_setup",
             Self::Setpriv => "setpriv",
             Self::Systemctl => "systemctl",
+            Self::Journalctl => "journalctl",
+            Self::Sh => "/bin/sh",
         }
     }
 
@@ -57,7 +63,8 @@ impl Program {
             Self::QemuImg => "qemu-utils",
             Self::Swtpm => "swtpm",
             Self::SwtpmSetup => "swtpm-tools",
-            Self::Systemctl => "systemd",
+            Self::Systemctl | Self::Journalctl => "systemd",
+            Self::Sh => "dash",
         }
     }
 

@@ -220,6 +220,15 @@ impl TestMachine {
         let mut agent = self.agent();
         agent.start("sleep 0.5; systemctl reboot").unwrap_or_else(|error| panic!("the guest did not restart: {error}"));
         drop(agent);
+        self.wait_for_restart(&before);
+    }
+
+    /// Waits until the guest has restarted since the boot with the id `before`, and its API answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn wait_for_restart(&mut self, before: &str) {
         let deadline = Instant::now() + BOOT_TIMEOUT;
         loop {
             let now = self

@@ -26,7 +26,6 @@ pub(super) fn settings(files: Vec<Written>) -> Result<Settings, SettingsError> {
         source: Source {
             address: merged.source_url.map(|located| located.value),
             stream: merged.source_stream.map(|located| located.value),
-            media: merged.source_media.is_some_and(|located| located.value),
         },
         delay,
         unused,
@@ -43,7 +42,6 @@ fn merge(earlier: Written, later: Written) -> Written {
         build: later.build.or(earlier.build),
         source_url: later.source_url.or(earlier.source_url),
         source_stream: later.source_stream.or(earlier.source_stream),
-        source_media: later.source_media.or(earlier.source_media),
         time_zone: later.time_zone.or(earlier.time_zone),
         windows,
         lock_url: later.lock_url.or(earlier.lock_url),

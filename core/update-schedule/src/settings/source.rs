@@ -10,8 +10,6 @@ pub struct Source {
     pub address: Option<SourceAddress>,
     /// The stream; nothing for that of the release that runs.
     pub stream: Option<StreamName>,
-    /// Whether a repository on a medium that is plugged in is taken.
-    pub media: bool,
 }
 
 /// The address of a repository: `https://`, `http://`, or the absolute path of a directory. Up to 2048 characters, no user name or

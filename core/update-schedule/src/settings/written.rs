@@ -32,7 +32,6 @@ pub(super) struct Written {
     pub build: Option<Located<Build>>,
     pub source_url: Option<Located<SourceAddress>>,
     pub source_stream: Option<Located<StreamName>>,
-    pub source_media: Option<Located<bool>>,
     pub time_zone: Option<Located<ZoneName>>,
     pub windows: Vec<Located<Window>>,
     pub lock_url: Option<Located<LockAddress>>,
@@ -113,10 +112,6 @@ impl Reader<'_> {
             match name.get_ref().as_ref() {
                 "url" => written.source_url = self.text("url", value, |text| SourceAddress::new(text).map_err(say)),
                 "stream" => written.source_stream = self.text("stream", value, |text| text.parse().map_err(say)),
-                "media" => {
-                    let media = value.get_ref().as_bool().ok_or_else(|| "is neither true nor false".to_owned());
-                    written.source_media = self.settle("media", value, media);
-                }
                 other => self.unknown(other, name.span(), &key::SOURCE),
             }
         }

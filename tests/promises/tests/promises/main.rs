@@ -8,6 +8,8 @@ mod etc_changes_survive_and_the_image_stays;
 mod flipped_byte_is_refused;
 mod interrupted_first_boot_finishes_later;
 mod one_gigabyte_of_memory_is_enough;
+mod operator;
 mod other_disks_with_the_same_names_are_left_alone;
 mod root_is_read_only_erofs_on_verity;
 mod support;
+mod updates_itself_and_keeps_a_healthy_release;

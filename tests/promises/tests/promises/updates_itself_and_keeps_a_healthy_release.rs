@@ -1,0 +1,34 @@
+//! A device finds a release, makes it in the other slot, restarts into it, and keeps it when it is healthy.
+
+use test_bench::{TestMachine, TestOptions};
+
+use crate::operator::{Operator, updates, wait_for_updates};
+
+#[test]
+fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
+    let operator = Operator::new();
+    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
+    operator.publish(&old);
+    let mut machine = TestMachine::start(&old.image(), TestOptions::default());
+    let first_boot = machine.boot_id();
+    wait_for_updates(&mut machine, "up to date", |updates| {
+        updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
+    });
+
+    operator.publish(&new);
+    machine.succeed("piccolo device update check");
+    machine.wait_for_restart(&first_boot);
+    let kept =
+        wait_for_updates(&mut machine, "kept", |updates| updates["state"] == "idle" && updates["running"] == "1.1.0");
+    assert_eq!(kept["failure"], serde_json::Value::Null, "{kept}");
+
+    let system = machine.api_get("/api/v1/system");
+    assert_eq!((&system["slot"], &system["release"]["version"]), (&"b".into(), &"1.1.0".into()), "{system}");
+    assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi\npiccolo_1.1.0.efi");
+    let history = machine.succeed("piccolo device update history --json");
+    assert!(history.contains("\"updated\"") && history.contains("\"full\""), "{history}");
+
+    // It is the verified root that answers, and it goes on answering: the next start is the same release.
+    machine.reboot();
+    assert_eq!(updates(&mut machine)["running"], "1.1.0");
+}
