@@ -33,7 +33,11 @@ impl Directory {
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
             let error = io::Error::from(error);
             let taken = error.kind() == io::ErrorKind::WouldBlock;
-            if taken { StorageError::Changed { name: path.display().to_string() } } else { fault("locking", path, error) }
+            if taken {
+                StorageError::Changed { name: path.display().to_string() }
+            } else {
+                fault("locking", path, error)
+            }
         })?;
         Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }

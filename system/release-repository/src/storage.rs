@@ -96,7 +96,9 @@ pub enum StorageError {
         source: Box<object_store::Error>,
     },
     /// The settings of the bucket are not usable.
-    #[error("the bucket cannot be used; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is not Amazon's, AWS_ENDPOINT_URL")]
+    #[error(
+        "the bucket cannot be used; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is not Amazon's, AWS_ENDPOINT_URL"
+    )]
     Settings(#[source] Box<object_store::Error>),
     /// Larger than anything of its kind.
     #[error("{name} is larger than {limit} bytes")]

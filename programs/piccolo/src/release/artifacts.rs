@@ -62,10 +62,12 @@ fn full_images(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     let (directory, level, report) = (making.directory, making.level, making.report);
     let size = making.built.root.size;
     let root = making.built.root_partition.clone().take(size);
-    let (root_file, root_hash) = compress(root, size, &directory.join(FULL_ROOT), level, "Compressing the root image", report)?;
+    let (root_file, root_hash) =
+        compress(root, size, &directory.join(FULL_ROOT), level, "Compressing the root image", report)?;
     making.built.root.sha256 = root_hash;
     let uki = making.built.uki_bytes.as_slice();
-    let (uki_file, _) = compress(uki, uki.len() as u64, &directory.join(FULL_UKI), level, "Compressing the UKI", report)?;
+    let (uki_file, _) =
+        compress(uki, uki.len() as u64, &directory.join(FULL_UKI), level, "Compressing the UKI", report)?;
     let named = |path: &str, (size, sha256): (u64, Sha256Digest)| -> Result<Artifact, Failure> {
         Ok(Artifact { path: path.parse().or_fail(FailureKind::Internal)?, size, sha256 })
     };
@@ -93,7 +95,10 @@ fn compress(
         check_cancelled(report.cancel())?;
         let count = from.read(&mut buffer).context("reading the image").or_fail(FailureKind::Input)?;
         if count == 0 {
-            return Err(Failure::new(FailureKind::Input, anyhow::anyhow!("the image ends after {done} of {size} bytes")));
+            return Err(Failure::new(
+                FailureKind::Input,
+                anyhow::anyhow!("the image ends after {done} of {size} bytes"),
+            ));
         }
         hash.update(&buffer[..count]);
         encoder.write_all(&buffer[..count]).map_err(writing).or_fail(FailureKind::Requirement)?;

@@ -64,7 +64,13 @@ fn checked(directory: &Path, manifest: Manifest, report: &Report, phase: &Phase<
     let root_partition = part(PartitionRole::Root(SlotName::A))?;
     let mut hashes = Vec::new();
     part(PartitionRole::Verity(SlotName::A))?.take(manifest.root.verity_size).read_to_end(&mut hashes)?;
-    let data = Watched { inner: root_partition.clone().take(manifest.root.size), done: 0, total: manifest.root.size, report, phase };
+    let data = Watched {
+        inner: root_partition.clone().take(manifest.root.size),
+        done: 0,
+        total: manifest.root.size,
+        report,
+        phase,
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let superblock = verify(data, &hashes, root_hash, threads)
         .with_context(|| format!("the root image in {} is not what {} describes", manifest.disk.file, manifest.name))?;
@@ -91,11 +97,7 @@ fn checked(directory: &Path, manifest: Manifest, report: &Report, phase: &Phase<
                 uuid: Uuid::from_bytes(superblock.uuid),
             },
         },
-        uki: UkiImage {
-            file_name: format!("piccolo_{version}.efi"),
-            size: uki_bytes.len() as u64,
-            sha256: uki_hash,
-        },
+        uki: UkiImage { file_name: format!("piccolo_{version}.efi"), size: uki_bytes.len() as u64, sha256: uki_hash },
         root_partition,
         uki_bytes,
         manifest,

@@ -29,7 +29,15 @@ pub struct PlaceArgs {
     repository: String,
     /// Directory of keys; may be given several times. The first one also holds root.json, which devices are built with, and what was
     /// last seen of the repository.
-    #[arg(long, short, global = true, env = "PICCOLO_RELEASE_KEYS", value_delimiter = ':', value_name = "DIRECTORY", default_value = "keys")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "PICCOLO_RELEASE_KEYS",
+        value_delimiter = ':',
+        value_name = "DIRECTORY",
+        default_value = "keys"
+    )]
     keys: Vec<PathBuf>,
 }
 
@@ -119,8 +127,7 @@ impl PlaceArgs {
 impl Written {
     /// A line about it.
     pub fn summary(&self) -> String {
-        let roles: Vec<String> =
-            self.metadata.iter().map(|file| format!("{} {}", file.role, file.version)).collect();
+        let roles: Vec<String> = self.metadata.iter().map(|file| format!("{} {}", file.role, file.version)).collect();
         let until = self.metadata.iter().map(|file| file.expires).min();
         let until = until.map(|until| format!("; refresh before {until}")).unwrap_or_default();
         format!("{}: signed {}{until}", self.repository, roles.join(", "))

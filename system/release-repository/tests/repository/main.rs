@@ -5,5 +5,6 @@ mod crashes;
 mod exported;
 mod faulty_servers;
 mod key_files;
+mod oracles;
 mod readers;
 mod sample;

@@ -224,7 +224,9 @@ pub fn rotate(place: &PlaceArgs, args: &RotateArgs, report: &Report) -> Result<(
     let repository = place.open()?;
     let role = args.role.as_str();
     if keys_of(repository.published(), role).is_none() {
-        let error = anyhow!("the repository has no role {role}; its roles are root, targets, snapshot, timestamp and its streams");
+        let error = anyhow!(
+            "the repository has no role {role}; its roles are root, targets, snapshot, timestamp and its streams"
+        );
         return Err(Failure::new(FailureKind::Input, error));
     }
     let mut keys = place.read_keys()?;

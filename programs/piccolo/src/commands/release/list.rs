@@ -54,7 +54,12 @@ fn text(listed: &Listed, now: Timestamp) -> String {
             text.push_str("  no releases\n");
         }
         for release in updates.releases.iter().rev() {
-            text.push_str(&format!("  {:<16} {}  {}\n", release.version.to_string(), release.date, state(release, now)));
+            text.push_str(&format!(
+                "  {:<16} {}  {}\n",
+                release.version.to_string(),
+                release.date,
+                state(release, now)
+            ));
         }
     }
     text.push_str("expires\n");

@@ -186,7 +186,9 @@ fn summary(published: &Published) -> String {
     let next = if published.rollout {
         String::new()
     } else {
-        format!("\nNobody is led to it yet: piccolo release rollout {version} --stream {stream} --share 5% --duration 48h")
+        format!(
+            "\nNobody is led to it yet: piccolo release rollout {version} --stream {stream} --share 5% --duration 48h"
+        )
     };
     format!(
         "published {stream} {version} for {architecture}\n  root hash  {}\n  files      {}, {}\n{}{next}",
