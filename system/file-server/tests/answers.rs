@@ -1,4 +1,5 @@
 //! Answers over a real connection.
+#![expect(clippy::unwrap_used, reason = "what these tests prepare must work")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -14,7 +14,7 @@ use object_store::{
 };
 use tokio::runtime::Runtime;
 
-use crate::storage::{Storage, StorageError, Tag, Watch, When};
+use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 
 /// Uploaded at a time. S3 takes at most 10,000 parts of a file: 160 GB.
 const PART: usize = 16 << 20;
@@ -105,7 +105,7 @@ impl Storage for Bucket {
         Ok(Some((bytes.to_vec(), tag)))
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError> {
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError> {
         let Some(size) = self.size(name)? else { return Ok(None) };
         let reader = ObjectReader {
             store: self.store.clone(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use crate::storage::{Storage, StorageError, Tag, Watch, When};
+use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 
 /// Copied at a time.
 const PIECE: usize = 1 << 20;
@@ -99,7 +99,7 @@ impl Storage for Directory {
         Ok(Some((bytes, tag)))
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError> {
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError> {
         let path = self.path.join(name);
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {

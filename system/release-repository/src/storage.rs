@@ -19,7 +19,7 @@ pub trait Storage: fmt::Debug + Send {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError>;
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError>;
 
     /// The size of a file in bytes, or nothing.
     ///
@@ -42,6 +42,9 @@ pub trait Storage: fmt::Debug + Send {
     /// What it is, for messages.
     fn place(&self) -> String;
 }
+
+/// A file to be read, and its size in bytes.
+pub type Readable = (Box<dyn Read + Send>, u64);
 
 /// On what condition a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

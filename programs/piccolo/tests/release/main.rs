@@ -1,8 +1,8 @@
 //! `piccolo release` from the first key to a stick.
 #![expect(
     clippy::disallowed_methods,
-    clippy::panic,
-    reason = "these tests run the program that is tested, and stop with what it said"
+    clippy::unwrap_used,
+    reason = "these tests run the program that is tested; what they prepare must work"
 )]
 
 #[path = "../inspect/sample.rs"]

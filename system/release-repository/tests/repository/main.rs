@@ -1,4 +1,5 @@
 //! Repositories as publishers make them and as readers see them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what these tests prepare must work")]
 
 mod buckets;
 mod crashes;
