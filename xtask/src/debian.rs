@@ -11,7 +11,7 @@ const BUILD: [&str; 6] = ["apt", "ca-certificates", "debian-archive-keyring", "g
 /// To run images.
 const RUN: [&str; 5] = ["ovmf", "qemu-system-x86", "qemu-utils", "swtpm", "swtpm-tools"];
 /// Oracles that the tests compare with.
-const TEST: [&str; 18] = [
+const TEST: [&str; 19] = [
     "apt-utils",
     "bubblewrap",
     "binutils",
@@ -29,6 +29,7 @@ const TEST: [&str; 18] = [
     "mtools",
     "openssl",
     "procps",
+    "python3-venv",
     "sbsigntool",
 ];
 /// Programs of trixie that bookworm does not have, used as oracles in a tree of their own.

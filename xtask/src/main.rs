@@ -7,6 +7,7 @@ mod check;
 mod debian;
 mod demo;
 mod image;
+mod python;
 mod shell;
 mod test;
 

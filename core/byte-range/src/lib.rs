@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_ignored_and_what_is_not_there_is_refused() {
-        for header in ["", "bytes", "bytes=", "bytes=a-b", "bytes=5-4", "items=0-1", "bytes=+1-2", "bytes=1-2-3", "bytes=--1"] {
+        for header in
+            ["", "bytes", "bytes=", "bytes=a-b", "bytes=5-4", "items=0-1", "bytes=+1-2", "bytes=1-2-3", "bytes=--1"]
+        {
             assert_eq!(requested(header, 100), Requested::Whole, "{header}");
         }
         assert_eq!(requested("bytes=100-", 100), Requested::Unsatisfiable);

@@ -74,8 +74,7 @@ pub struct Client<'a, S, K> {
     pub now: Timestamp,
 }
 
-type Outcome<T, S, K> =
-    Result<T, RefreshError<<S as MetadataSource>::Error, <K as MetadataStore>::Error>>;
+type Outcome<T, S, K> = Result<T, RefreshError<<S as MetadataSource>::Error, <K as MetadataStore>::Error>>;
 
 /// Makes everything up to `targets.json` current.
 ///

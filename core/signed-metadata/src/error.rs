@@ -77,7 +77,9 @@ pub enum MetadataError {
         role: String,
     },
     /// Not the version that the signed list of versions names: files of different times were mixed.
-    #[error("the {role} metadata has version {found}, but {listed_by} names version {expected}: files of different times were mixed")]
+    #[error(
+        "the {role} metadata has version {found}, but {listed_by} names version {expected}: files of different times were mixed"
+    )]
     WrongVersion {
         /// The role.
         role: String,

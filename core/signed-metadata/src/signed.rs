@@ -73,12 +73,7 @@ impl<R: Role> Unverified<R> {
     ///
     /// # Errors
     /// When too few have.
-    pub fn verify(
-        self,
-        delegator: &str,
-        keys: &BTreeMap<KeyId, Key>,
-        needed: &RoleKeys,
-    ) -> Result<R, MetadataError> {
+    pub fn verify(self, delegator: &str, keys: &BTreeMap<KeyId, Key>, needed: &RoleKeys) -> Result<R, MetadataError> {
         self.check(delegator, keys, needed)?;
         Ok(self.content)
     }
@@ -87,12 +82,7 @@ impl<R: Role> Unverified<R> {
     ///
     /// # Errors
     /// When too few keys have signed it.
-    pub fn check(
-        &self,
-        delegator: &str,
-        keys: &BTreeMap<KeyId, Key>,
-        needed: &RoleKeys,
-    ) -> Result<(), MetadataError> {
+    pub fn check(&self, delegator: &str, keys: &BTreeMap<KeyId, Key>, needed: &RoleKeys) -> Result<(), MetadataError> {
         let mut signers: BTreeSet<&str> = BTreeSet::new();
         for signature in self.signatures.iter().filter(|signature| needed.keyids.contains(&signature.keyid)) {
             let Some(key) = keys.get(&signature.keyid) else { continue };

@@ -48,12 +48,7 @@ impl TrustedMetadata {
     pub fn begin(root: &[u8]) -> Result<Self, MetadataError> {
         let root = Unverified::<Root>::parse(ROOT, within(ROOT, root, MAXIMUM_ROOT)?)?;
         check_root(&root, root.content())?;
-        Ok(Self {
-            root: root.content().clone(),
-            timestamp: None,
-            snapshot: None,
-            targets: BTreeMap::new(),
-        })
+        Ok(Self { root: root.content().clone(), timestamp: None, snapshot: None, targets: BTreeMap::new() })
     }
 
     /// The root.
@@ -177,8 +172,7 @@ impl TrustedMetadata {
         check_version(SNAPSHOT, "timestamp.json", new.common.version, wanted.version)?;
         for (file, trusted) in self.snapshot.iter().flat_map(|snapshot| &snapshot.meta) {
             let role = file.strip_suffix(".json").unwrap_or(file);
-            let now_listed =
-                new.meta.get(file).ok_or_else(|| MetadataError::Disappeared { role: role.to_owned() })?;
+            let now_listed = new.meta.get(file).ok_or_else(|| MetadataError::Disappeared { role: role.to_owned() })?;
             not_older(role, now_listed.version, trusted.version)?;
         }
         check_expiry(SNAPSHOT, &new.common, now)?;

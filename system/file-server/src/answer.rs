@@ -71,7 +71,10 @@ fn of_file(served: Served, headers: &HeaderMap, path: &str) -> Response<FileBody
             }
             _ => {
                 let body = FileBody::of(&file, multipart(&parts, size, kind));
-                typed(response(StatusCode::PARTIAL_CONTENT, body), &format!("multipart/byteranges; boundary={BOUNDARY}"))
+                typed(
+                    response(StatusCode::PARTIAL_CONTENT, body),
+                    &format!("multipart/byteranges; boundary={BOUNDARY}"),
+                )
             }
         },
     };

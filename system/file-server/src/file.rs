@@ -26,7 +26,8 @@ pub fn find(directory: &Path, url_path: &str) -> Option<Served> {
     let path = directory.join(relative).canonicalize().ok().filter(|path| path.starts_with(directory))?;
     let file = File::open(path).ok()?;
     let metadata = file.metadata().ok().filter(Metadata::is_file)?;
-    let tag = format!("\"{:x}-{:x}-{:x}-{:x}\"", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+    let tag =
+        format!("\"{:x}-{:x}-{:x}-{:x}\"", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
     Some(Served { file, size: metadata.len(), tag })
 }
 
@@ -63,7 +64,18 @@ mod tests {
         std::os::unix::fs::symlink("../secret", inside.join("link")).unwrap();
         let inside = inside.canonicalize().unwrap();
         assert!(find(&inside, "/a/b~c.json").is_some() && find(&inside, "/a/b%7Ec.json").is_some());
-        for path in ["/", "/a", "/../secret", "/%2e%2e/secret", "/a/..%2f../secret", "/link", "/.hidden", "//etc/passwd", "", "/a%00"] {
+        for path in [
+            "/",
+            "/a",
+            "/../secret",
+            "/%2e%2e/secret",
+            "/a/..%2f../secret",
+            "/link",
+            "/.hidden",
+            "//etc/passwd",
+            "",
+            "/a%00",
+        ] {
             assert!(find(&inside, path).is_none(), "{path}");
         }
     }

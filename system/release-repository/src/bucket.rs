@@ -9,10 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, Error, GetResult, ObjectStoreExt, ObjectStore, PutMode, PutOptions, UpdateVersion, WriteMultipart};
+use object_store::{
+    ClientOptions, Error, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion, WriteMultipart,
+};
 use tokio::runtime::Runtime;
 
-use crate::storage::{Storage, StorageError, Tag, Watch, When};
+use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 
 /// Uploaded at a time. S3 takes at most 10,000 parts of a file: 160 GB.
 const PART: usize = 16 << 20;
@@ -70,8 +72,11 @@ impl Bucket {
         }
         let store = builder.build().map_err(|error| StorageError::Settings(Box::new(error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|source| StorageError::File { action: "starting", path: "a runtime".to_owned(), source })?;
+        let runtime = runtime.map_err(|source| StorageError::File {
+            action: "starting",
+            path: "a runtime".to_owned(),
+            source,
+        })?;
         let place = format!("s3://{}/{}", settings.bucket, settings.prefix);
         Ok(Self { store, runtime: Arc::new(runtime), prefix: settings.prefix.clone(), place })
     }
@@ -100,7 +105,7 @@ impl Storage for Bucket {
         Ok(Some((bytes.to_vec(), tag)))
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError> {
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError> {
         let Some(size) = self.size(name)? else { return Ok(None) };
         let reader = ObjectReader {
             store: self.store.clone(),
@@ -140,8 +145,7 @@ impl Storage for Bucket {
     }
 
     fn put_file(&self, name: &str, from: &Path, watch: &mut Watch<'_>) -> Result<(), StorageError> {
-        let reading =
-            |source| StorageError::File { action: "reading", path: from.display().to_string(), source };
+        let reading = |source| StorageError::File { action: "reading", path: from.display().to_string(), source };
         let mut file = File::open(from).map_err(reading)?;
         let total = file.metadata().map_err(reading)?.len();
         let writing = |error| fault("writing", name, error);

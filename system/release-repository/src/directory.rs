@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use crate::storage::{Storage, StorageError, Tag, Watch, When};
+use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 
 /// Copied at a time.
 const PIECE: usize = 1 << 20;
@@ -33,7 +33,11 @@ impl Directory {
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
             let error = io::Error::from(error);
             let taken = error.kind() == io::ErrorKind::WouldBlock;
-            if taken { StorageError::Changed { name: path.display().to_string() } } else { fault("locking", path, error) }
+            if taken {
+                StorageError::Changed { name: path.display().to_string() }
+            } else {
+                fault("locking", path, error)
+            }
         })?;
         Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }
@@ -95,7 +99,7 @@ impl Storage for Directory {
         Ok(Some((bytes, tag)))
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError> {
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError> {
         let path = self.path.join(name);
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {

@@ -79,9 +79,8 @@ fn copy(
 ) -> Result<(), RepositoryError> {
     let name = artifact_name(release, artifact);
     let fault = |source| StorageError::File { action: "writing", path: name.clone(), source };
-    target.put_with(&name, |file| {
-        copy_verified(repository.artifact(release, artifact)?, file, artifact, &name, watch)
-    })?;
+    target
+        .put_with(&name, |file| copy_verified(repository.artifact(release, artifact)?, file, artifact, &name, watch))?;
     // A directory that disappeared under the copy is a stick that was pulled out.
     std::fs::metadata(to).map(|_| ()).map_err(fault).map_err(RepositoryError::from)
 }

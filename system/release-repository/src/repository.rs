@@ -258,7 +258,9 @@ impl Repository {
             let target = self.target(stream, name)?;
             names.push(format!("targets/{}", target_location(&self.trusted, name, target)));
         }
-        names.extend((1..=published.root.common.version).map(|version| format!("metadata/{}", file_name(ROOT, version))));
+        names.extend(
+            (1..=published.root.common.version).map(|version| format!("metadata/{}", file_name(ROOT, version))),
+        );
         for (file, meta) in &published.snapshot.meta {
             let role = file.strip_suffix(".json").unwrap_or(file);
             if role == stream.as_str() || role == "targets" {

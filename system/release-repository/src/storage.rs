@@ -19,7 +19,7 @@ pub trait Storage: fmt::Debug + Send {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError>;
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError>;
 
     /// The size of a file in bytes, or nothing.
     ///
@@ -42,6 +42,9 @@ pub trait Storage: fmt::Debug + Send {
     /// What it is, for messages.
     fn place(&self) -> String;
 }
+
+/// A file to be read, and its size in bytes.
+pub type Readable = (Box<dyn Read + Send>, u64);
 
 /// On what condition a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,9 @@ pub enum StorageError {
         source: Box<object_store::Error>,
     },
     /// The settings of the bucket are not usable.
-    #[error("the bucket cannot be used; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is not Amazon's, AWS_ENDPOINT_URL")]
+    #[error(
+        "the bucket cannot be used; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is not Amazon's, AWS_ENDPOINT_URL"
+    )]
     Settings(#[source] Box<object_store::Error>),
     /// Larger than anything of its kind.
     #[error("{name} is larger than {limit} bytes")]

@@ -188,7 +188,8 @@ impl HttpTransfer {
 /// A server that sends another part than it was asked for must not be taken for one that sends the right one.
 fn check_range(response: &Response, wanted: Option<ByteRange>, url: &str) -> Result<(), SourceError> {
     let said = header(response, CONTENT_RANGE).and_then(|text| text.parse::<ContentRange>().ok());
-    let same = matches!((said, wanted), (Some(ContentRange::Part(said, _)), Some(wanted)) if said.first == wanted.first);
+    let same =
+        matches!((said, wanted), (Some(ContentRange::Part(said, _)), Some(wanted)) if said.first == wanted.first);
     same.then_some(()).ok_or_else(|| SourceError::Connection {
         url: url.to_owned(),
         problem: "the server sent another part of the file than it was asked for".to_owned(),

@@ -18,7 +18,9 @@ pub enum Location {
 
 /// The text is no place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{text:?} is no place of a repository ({problem}); write an http or https URL, or the absolute path of a directory")]
+#[error(
+    "{text:?} is no place of a repository ({problem}); write an http or https URL, or the absolute path of a directory"
+)]
 pub struct LocationError {
     text: String,
     problem: String,
@@ -28,7 +30,8 @@ impl FromStr for Location {
     type Err = LocationError;
 
     fn from_str(text: &str) -> Result<Self, LocationError> {
-        let refuse = |problem: &str| LocationError { text: text.chars().take(200).collect(), problem: problem.to_owned() };
+        let refuse =
+            |problem: &str| LocationError { text: text.chars().take(200).collect(), problem: problem.to_owned() };
         if text.starts_with('/') {
             return Ok(Self::Directory(PathBuf::from(text)));
         }
@@ -65,7 +68,9 @@ mod tests {
         for good in ["https://a.example/repository", "http://[::1]:8080", "/media/stick"] {
             assert!(good.parse::<Location>().is_ok(), "{good}");
         }
-        for bad in ["", "stick", "ftp://a.example", "https://", "https://a.example/?x", "https://a:b@c.example/", "file:///x"] {
+        for bad in
+            ["", "stick", "ftp://a.example", "https://", "https://a.example/?x", "https://a:b@c.example/", "file:///x"]
+        {
             assert!(bad.parse::<Location>().is_err(), "{bad}");
         }
     }

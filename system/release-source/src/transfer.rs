@@ -20,7 +20,7 @@ pub enum Origin {
 /// A file that is being read.
 #[derive(Debug)]
 pub enum Transfer {
-    Http(HttpTransfer),
+    Http(Box<HttpTransfer>),
     File { file: File, path: PathBuf },
 }
 
@@ -62,7 +62,7 @@ impl Origin {
         match self {
             Self::Http(client) => {
                 let found = client.get(name, range, tag)?;
-                Ok(found.map(|(transfer, opened)| (Transfer::Http(transfer), opened)))
+                Ok(found.map(|(transfer, opened)| (Transfer::Http(Box::new(transfer)), opened)))
             }
             Self::Directory(root) => {
                 let Some((mut file, size)) = directory::open(root, name)? else { return Ok(None) };

@@ -49,7 +49,12 @@ fn roles_are_asked_depth_first_in_the_order_they_are_listed() {
         ),
         (&[(TARGETS, "A", &["*.py"], false), (TARGETS, "B", ALL, false), ("A", "C", ALL, false)], &["B"]),
         (
-            &[(TARGETS, "A", ALL, false), (TARGETS, "B", ALL, false), ("A", "C", &["*.py"], false), ("C", "D", ALL, false)],
+            &[
+                (TARGETS, "A", ALL, false),
+                (TARGETS, "B", ALL, false),
+                ("A", "C", &["*.py"], false),
+                ("C", "D", ALL, false),
+            ],
             &["A", "B"],
         ),
         (
@@ -67,7 +72,12 @@ fn roles_are_asked_depth_first_in_the_order_they_are_listed() {
             &["A", "C", "B"],
         ),
         (
-            &[(TARGETS, "A", ALL, false), (TARGETS, "B", ALL, false), ("B", "C", ALL, false), ("A", "C", &["*.py"], false)],
+            &[
+                (TARGETS, "A", ALL, false),
+                (TARGETS, "B", ALL, false),
+                ("B", "C", ALL, false),
+                ("A", "C", &["*.py"], false),
+            ],
             &["A", "B", "C"],
         ),
     ];

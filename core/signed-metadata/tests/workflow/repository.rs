@@ -154,7 +154,13 @@ impl Repository {
         let delegations = self.targets.get_mut(from).unwrap().delegations.get_or_insert_with(Delegations::default);
         delegations.keys.insert(key.id(), key);
         let paths = Some(paths.iter().map(|path| (*path).to_owned()).collect());
-        delegations.roles.push(DelegatedRole { name: to.to_owned(), keys, terminating, paths, path_hash_prefixes: None });
+        delegations.roles.push(DelegatedRole {
+            name: to.to_owned(),
+            keys,
+            terminating,
+            paths,
+            path_hash_prefixes: None,
+        });
         self.targets.entry(to.to_owned()).or_insert_with(empty_targets);
         self.signers.insert(to.to_owned(), vec![9]);
     }

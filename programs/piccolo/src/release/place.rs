@@ -74,7 +74,7 @@ impl PlaceArgs {
     pub fn storage(&self) -> Result<Box<dyn Storage>, Failure> {
         match self.repository.strip_prefix("s3://") {
             Some(rest) => {
-                let bucket = Bucket::open(&bucket_settings(rest)?).map_err(|error| storage_failure(error))?;
+                let bucket = Bucket::open(&bucket_settings(rest)?).map_err(storage_failure)?;
                 Ok(Box::new(bucket))
             }
             None => {

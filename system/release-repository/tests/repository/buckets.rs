@@ -41,7 +41,15 @@ impl Server {
             [format!("-{name}.port={}", ports[0]), format!("-{name}.port.grpc={}", ports[1])]
         });
         let mut command = Command::new(&program);
-        command.args(["server", "-s3", "-s3.autoCreateBucket", "-s3.port.iceberg=0", "-s3.port.lance=0", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]);
+        command.args([
+            "server",
+            "-s3",
+            "-s3.autoCreateBucket",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+        ]);
         command.args(["-volume.max=4", "-master.volumeSizeLimitMB=64"]).args(options);
         command.arg(format!("-dir={}", directory.path().display())).arg(format!("-s3.config={}", users.display()));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();

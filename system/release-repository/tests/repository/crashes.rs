@@ -1,6 +1,5 @@
 //! Publishing that stops anywhere leaves the old repository or the new one.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use release_repository::directory::Directory;
 use release_repository::keys::FileKey;
 use release_repository::repository::{Repository, RepositoryError};
-use release_repository::storage::{Storage, StorageError, Tag, Watch, When};
+use release_repository::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 use signed_metadata::signed::Signer;
 
 use crate::sample::{STREAMS, Sample, copy_tree, now, stream, whole_releases};
@@ -39,7 +38,7 @@ impl Storage for Dying {
         self.inner.read(name, limit)
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send>, u64)>, StorageError> {
+    fn open(&self, name: &str) -> Result<Option<Readable>, StorageError> {
         self.inner.open(name)
     }
 

@@ -10,9 +10,8 @@ use crate::sample::{Sample, now, stream, version, whole_releases};
 
 fn put_on_stick(sample: &Sample, numbers: &[&str]) {
     let repository = sample.open();
-    let of = |number: &&str| {
-        repository.release(&stream("stable"), version(number), Architecture::X86_64).unwrap().unwrap()
-    };
+    let of =
+        |number: &&str| repository.release(&stream("stable"), version(number), Architecture::X86_64).unwrap().unwrap();
     let releases: Vec<_> = numbers.iter().map(of).collect();
     let cancel = Cancel::new();
     let mut watch = Watch { progress: &mut |_, _| {}, cancel: &cancel };

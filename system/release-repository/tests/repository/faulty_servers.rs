@@ -47,7 +47,8 @@ impl Faulty {
                             fault(images.fetch_add(1, Ordering::SeqCst), &headers, &bytes, &mut connection)
                         }
                         Ok(bytes) => whole(&bytes, &mut connection),
-                        Err(_) => connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+                        Err(_) => connection
+                            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
                     };
                 });
             }
@@ -72,7 +73,11 @@ fn request(connection: &TcpStream) -> (String, String) {
 }
 
 fn whole(bytes: &[u8], connection: &mut TcpStream) -> std::io::Result<()> {
-    write!(connection, "HTTP/1.1 200 OK\r\nETag: \"one\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", bytes.len())?;
+    write!(
+        connection,
+        "HTTP/1.1 200 OK\r\nETag: \"one\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        bytes.len()
+    )?;
     connection.write_all(bytes)
 }
 
@@ -92,9 +97,8 @@ fn read_image<T>(
     let location: Location = server.url.parse().unwrap();
     let source = ReleaseSource::open(&location, &settings).unwrap();
     let mut repository: TrustedRepository = source.refresh(&sample.anchor(), &sample.path("device"), now()).unwrap();
-    let release = repository
-        .release(&stream("stable"), version("1.0.0"), release_metadata::Architecture::X86_64)
-        .unwrap();
+    let release =
+        repository.release(&stream("stable"), version("1.0.0"), release_metadata::Architecture::X86_64).unwrap();
     read(&mut repository.artifact(&release, &release.full.root))
 }
 
@@ -117,7 +121,10 @@ fn a_connection_that_was_cut_is_taken_up_where_it_ended() {
         }
         assert!(headers.contains("range: bytes=10-") && headers.contains("if-range: \"one\""), "{headers}");
         let (size, last) = (bytes.len(), bytes.len() - 1);
-        write!(connection, "HTTP/1.1 206 Partial Content\r\nETag: \"one\"\r\nContent-Range: bytes 10-{last}/{size}\r\n")?;
+        write!(
+            connection,
+            "HTTP/1.1 206 Partial Content\r\nETag: \"one\"\r\nContent-Range: bytes 10-{last}/{size}\r\n"
+        )?;
         write!(connection, "Content-Length: {}\r\nConnection: close\r\n\r\n", size - 10)?;
         connection.write_all(&bytes[10..])
     };
@@ -155,9 +162,11 @@ fn a_file_that_changed_in_between_is_not_put_together_with_the_old_one() {
 
 #[test]
 fn a_server_that_sends_only_whole_files_says_so() {
-    let error = read_image(|_, _, bytes, connection| whole(bytes, connection), settings(), |file| {
-        file.range(5, 5).map(|_| ()).unwrap_err()
-    });
+    let error = read_image(
+        |_, _, bytes, connection| whole(bytes, connection),
+        settings(),
+        |file| file.range(5, 5).map(|_| ()).unwrap_err(),
+    );
     assert!(matches!(error, SourceError::NoRanges { .. }), "{error:?}");
 }
 
@@ -165,7 +174,10 @@ fn a_server_that_sends_only_whole_files_says_so() {
 fn a_wrong_part_is_not_taken_for_the_right_one() {
     let wrong_part: Fault = |_, _, bytes, connection| {
         let size = bytes.len();
-        write!(connection, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4/{size}\r\nContent-Length: 5\r\n\r\n")?;
+        write!(
+            connection,
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4/{size}\r\nContent-Length: 5\r\n\r\n"
+        )?;
         connection.write_all(&bytes[..5])
     };
     let error = read_image(wrong_part, settings(), |file| file.range(5, 5).map(|_| ()).unwrap_err());
@@ -186,9 +198,8 @@ fn more_bytes_than_are_signed_for_are_not_read() {
 
 #[test]
 fn a_wrong_length_is_refused_before_anything_is_read() {
-    let longer: Fault = |_, _, bytes, connection| {
-        write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len() + 1)
-    };
+    let longer: Fault =
+        |_, _, bytes, connection| write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len() + 1);
     let error = read_image(longer, settings(), |file| file.whole().map(|_| ()).unwrap_err());
     assert!(matches!(error, SourceError::WrongSize { .. }), "{error:?}");
 }
@@ -196,13 +207,17 @@ fn a_wrong_length_is_refused_before_anything_is_read() {
 #[test]
 fn redirects_are_followed_but_not_for_ever() {
     let in_a_circle: Fault = |_, _, _, connection| {
-        connection.write_all(b"HTTP/1.1 302 Found\r\nLocation: again.zst\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection
+            .write_all(b"HTTP/1.1 302 Found\r\nLocation: again.zst\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     };
     let to_itself: Fault = |number, headers, bytes, connection| match number {
         0..20 => {
             let host = headers.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
             let path = "targets/stable/releases/1.0.0/x86-64/root.zst";
-            write!(connection, "HTTP/1.1 302 Found\r\nLocation: http://{host}/{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            write!(
+                connection,
+                "HTTP/1.1 302 Found\r\nLocation: http://{host}/{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
         }
         _ => whole(bytes, connection),
     };
@@ -214,11 +229,14 @@ fn redirects_are_followed_but_not_for_ever() {
 
 #[test]
 fn statuses_are_told_apart() {
-    let gone: Fault = |_, _, _, connection| connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let gone: Fault =
+        |_, _, _, connection| connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let error = read_image(gone, settings(), |file| file.whole().map(|_| ()).unwrap_err());
     assert!(matches!(error, SourceError::Missing { .. }) && error.may_pass(), "{error:?}");
-    let no_such_range: Fault =
-        |_, _, _, connection| connection.write_all(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n");
+    let no_such_range: Fault = |_, _, _, connection| {
+        connection
+            .write_all(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n")
+    };
     let error = read_image(no_such_range, settings(), |file| file.range(5, 5).map(|_| ()).unwrap_err());
     assert!(matches!(error, SourceError::Status { status: 416, .. }) && !error.may_pass(), "{error:?}");
     let busy: Fault = |_, _, _, connection| connection.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");

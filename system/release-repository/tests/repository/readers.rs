@@ -5,10 +5,9 @@ use std::path::Path;
 
 use file_server::FileServer;
 use jiff::Timestamp;
+use release_source::error::SourceError;
 use release_source::location::Location;
 use signed_metadata::error::MetadataError;
-use release_source::error::SourceError;
-use tough::{ExpirationEnforcement, RepositoryLoader, TargetName};
 
 use crate::sample::{Sample, copy_tree, now, stream, whole_releases};
 
@@ -26,28 +25,6 @@ fn time(text: &str) -> Timestamp {
 }
 
 #[test]
-fn another_implementation_reads_what_we_publish() {
-    let sample = Sample::new();
-    sample.publish("stable", "1.0.0").unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let url = |name: &str| format!("file://{}/", sample.path(name).display()).parse().unwrap();
-    runtime.block_on(async {
-        let loader = RepositoryLoader::new(&sample.root, url("repository/metadata"), url("repository/targets"));
-        // The sample is of a fixed day.
-        let loader = loader.expiration_enforcement(ExpirationEnforcement::Unsafe);
-        let repository = loader.load().await.unwrap();
-        let release = TargetName::new("stable/releases/1.0.0/x86-64/release.json").unwrap();
-        for name in [&release, &TargetName::new("stable/updates.json").unwrap()] {
-            let out = sample.path("tough");
-            fs::create_dir_all(&out).unwrap();
-            repository.save_target(name, &out, tough::Prefix::None).await.unwrap();
-        }
-    });
-    let text = fs::read_to_string(sample.path("tough/stable/releases/1.0.0/x86-64/release.json")).unwrap();
-    assert!(release_metadata::release::Release::parse(&text).is_ok());
-}
-
-#[test]
 fn a_reader_over_http_gets_whole_files_and_parts() {
     let sample = Sample::new();
     sample.publish("stable", "1.0.0").unwrap();
@@ -55,9 +32,8 @@ fn a_reader_over_http_gets_whole_files_and_parts() {
     let location: Location = server.url("").parse().unwrap();
     let mut reader = sample.read(&location, now()).unwrap();
     assert_eq!(whole_releases(&mut reader, "stable").unwrap(), ["1.0.0"]);
-    let release = reader
-        .release(&stream("stable"), "1.0.0".parse().unwrap(), release_metadata::Architecture::X86_64)
-        .unwrap();
+    let release =
+        reader.release(&stream("stable"), "1.0.0".parse().unwrap(), release_metadata::Architecture::X86_64).unwrap();
     let mut file = reader.artifact(&release, &release.full.uki);
     let mut whole = Vec::new();
     std::io::Read::read_to_end(&mut file.whole().unwrap(), &mut whole).unwrap();

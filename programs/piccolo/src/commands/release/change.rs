@@ -20,7 +20,8 @@ use signed_metadata::signed::Signer;
 #[derive(Debug, clap::Args)]
 pub struct WhichArgs {
     /// The release.
-    version: Version,
+    #[arg(value_name = "VERSION")]
+    release: Version,
     /// Its stream.
     #[arg(long, short, value_name = "NAME", default_value = "stable")]
     stream: StreamName,
@@ -181,9 +182,9 @@ fn change(
 ) -> Result<(), Failure> {
     let repository = place.open()?;
     let mut updates = repository.updates(&which.stream).map_err(failure)?;
-    let entry = updates.releases.iter_mut().find(|entry| entry.version == which.version);
+    let entry = updates.releases.iter_mut().find(|entry| entry.version == which.release);
     let entry = entry.ok_or_else(|| {
-        anyhow!("{} has no release {}; piccolo release list shows those it has", which.stream, which.version)
+        anyhow!("{} has no release {}; piccolo release list shows those it has", which.stream, which.release)
     });
     change(entry.or_fail(FailureKind::Input)?).or_fail(FailureKind::Input)?;
     let now = Timestamp::now();
@@ -191,7 +192,7 @@ fn change(
     let mut edit = repository.edit();
     edit.set_updates(&updates).map_err(failure)?;
     let written = place.commit(&repository, edit, &place.read_keys()?)?;
-    report.result(&format!("{} {} {done}\n{}", which.stream, which.version, written.summary()), &written);
+    report.result(&format!("{} {} {done}\n{}", which.stream, which.release, written.summary()), &written);
     Ok(())
 }
 
