@@ -1,0 +1,177 @@
+//! The model of words that differ from old ones.
+//!
+//! What changes in binaries changes alike: a symbol that moved is mentioned in many places, a structure that grew shifts many
+//! offsets by the same amount. So the model predicts the difference of a word of four bytes from what became of the same old word
+//! before, from what happened in the same column of a table, and from the differences seen last.
+
+use super::tree;
+use crate::range_coder::{BitCoder, Probability};
+
+const EXACT_BITS: u32 = 14;
+const NEAR_BITS: u32 = 12;
+/// Words whose differences are kept: 64 bytes are the longest row looked for.
+const HISTORY: usize = 32;
+const RECENT: usize = 4;
+/// Rows of tables, in words: ELF relocations, members of BTF types, symbols and other pairs, and longer ones.
+const ROWS: [usize; 6] = [6, 3, 2, 1, 4, 16];
+/// Experts that can propose a difference.
+const EXPERTS: usize = 2 + ROWS.len() + RECENT;
+const SURE: u8 = 15;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    old: u32,
+    difference: u32,
+    /// How often it was right since it was last wrong.
+    right: u8,
+}
+
+/// Learns how words change.
+#[derive(Clone, Debug)]
+pub(crate) struct Words {
+    same: Vec<Probability>,
+    hits: [[Probability; 4]; EXPERTS],
+    byte_same: [Probability; 64],
+    bytes: Vec<Probability>,
+    exact: Vec<Known>,
+    near: Vec<Known>,
+    recent: [u32; RECENT],
+    history: [u32; HISTORY],
+    at: usize,
+    quiet: usize,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            same: vec![Probability::guess(62_000); 6 * 64 * 4],
+            hits: [[Probability::default(); 4]; EXPERTS],
+            byte_same: [Probability::default(); 64],
+            bytes: vec![Probability::default(); 8 * 256],
+            exact: vec![Known::default(); 1 << EXACT_BITS],
+            near: vec![Known::default(); 1 << NEAR_BITS],
+            recent: [0; RECENT],
+            history: [0; HISTORY],
+            at: 0,
+            quiet: 0,
+        }
+    }
+}
+
+fn slot(key: u32, bits: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b1) >> (32 - bits)) as usize
+}
+
+impl Words {
+    /// Forgets the columns: the next word does not follow the last one.
+    pub(crate) fn start_run(&mut self) {
+        self.history = [0; HISTORY];
+    }
+
+    fn before(&self, words: usize) -> u32 {
+        self.history[self.at.wrapping_sub(words) % HISTORY]
+    }
+
+    /// Codes a word of the output that stands where `old` stood.
+    #[inline]
+    pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
+        let exact = self.exact[slot(old, EXACT_BITS)];
+        let known = exact.old == old && exact.right > 0;
+        let state = match (known, exact.difference == 0, exact.right > 3) {
+            (false, ..) => 0,
+            (true, true, false) => 1,
+            (true, true, true) => 2,
+            (true, false, false) => 3,
+            (true, false, true) => 4,
+        };
+        let columns = ROWS.iter().fold(0, |columns, row| (columns << 1) | usize::from(self.before(*row) != 0));
+        let quiet = match self.quiet {
+            0..8 => 0,
+            8..32 => 1,
+            32..128 => 2,
+            _ => 3,
+        };
+        let difference = if coder.bit(&mut self.same[(state * 64 + columns) * 4 + quiet], old == new) {
+            self.quiet += 1;
+            0
+        } else {
+            self.quiet = 0;
+            self.changed(coder, old, new, if known { exact } else { Known::default() })
+        };
+        self.learn(old, difference);
+        old.wrapping_add(difference)
+    }
+
+    fn changed<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32, exact: Known) -> u32 {
+        let wanted = new.wrapping_sub(old);
+        let near = self.near[slot(old >> 8, NEAR_BITS)];
+        let near = if near.old == old >> 8 { near } else { Known::default() };
+        let mut proposed = [0; EXPERTS];
+        proposed[0] = exact.difference;
+        for (index, row) in ROWS.iter().enumerate() {
+            proposed[1 + index] = self.before(*row);
+        }
+        proposed[1 + ROWS.len()] = near.difference;
+        proposed[2 + ROWS.len()..].copy_from_slice(&self.recent);
+        for expert in 0..EXPERTS {
+            let difference = proposed[expert];
+            if difference == 0 || proposed[..expert].contains(&difference) {
+                continue;
+            }
+            let votes = proposed[expert + 1..].iter().filter(|other| **other == difference).count().min(3);
+            if coder.bit(&mut self.hits[expert][votes], wanted == difference) {
+                return difference;
+            }
+        }
+        self.bytes(coder, old, new).wrapping_sub(old)
+    }
+
+    fn bytes<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
+        let (old, new) = (old.to_le_bytes(), new.to_le_bytes());
+        let mut made = [0; 4];
+        let mut seen = 0;
+        for index in 0..4 {
+            let wanted = new[index].wrapping_sub(old[index]);
+            let difference = self.byte(coder, index, seen, wanted);
+            seen = (seen << 1) | usize::from(difference != 0);
+            made[index] = old[index].wrapping_add(difference);
+        }
+        u32::from_le_bytes(made)
+    }
+
+    fn byte<C: BitCoder>(&mut self, coder: &mut C, index: usize, seen: usize, wanted: u8) -> u8 {
+        if coder.bit(&mut self.byte_same[(index << 3) | (seen & 7)], wanted == 0) {
+            return 0;
+        }
+        let context = index | usize::from(seen != 0) << 2;
+        tree(coder, &mut self.bytes[context << 8..][..256], 8, u32::from(wanted)) as u8
+    }
+
+    /// Codes a byte at the edge of a run, where there is no whole word.
+    pub(crate) fn edge<C: BitCoder>(&mut self, coder: &mut C, old: u8, new: u8) -> u8 {
+        old.wrapping_add(self.byte(coder, 0, 7, new.wrapping_sub(old)))
+    }
+
+    fn learn(&mut self, old: u32, difference: u32) {
+        self.history[self.at % HISTORY] = difference;
+        self.at = self.at.wrapping_add(1);
+        update(&mut self.exact[slot(old, EXACT_BITS)], old, difference);
+        if difference == 0 {
+            return;
+        }
+        update(&mut self.near[slot(old >> 8, NEAR_BITS)], old >> 8, difference);
+        let found = self.recent.iter().position(|recent| *recent == difference).unwrap_or(RECENT - 1);
+        self.recent.copy_within(0..found, 1);
+        self.recent[0] = difference;
+    }
+}
+
+fn update(known: &mut Known, old: u32, difference: u32) {
+    if known.old == old && known.difference == difference {
+        known.right = (known.right + 1).min(SURE);
+    } else if known.old == old && known.right > 2 {
+        known.right = 1;
+    } else {
+        *known = Known { old, difference, right: 1 };
+    }
+}
