@@ -2,6 +2,7 @@
 
 mod align;
 mod blocks;
+mod columns;
 mod files;
 mod fingerprints;
 mod frames;
@@ -23,6 +24,9 @@ use verity_tree::digest::Salt;
 
 /// Bytes that one thread takes fingerprints of at a time.
 const SHARE: u64 = 8 << 20;
+
+/// Lengths of rows of tables in bytes: ELF relocations and symbols, members of BTF types.
+const TABLE_ROWS: [usize; 2] = [24, 12];
 
 /// What a patch is made from.
 #[derive(Clone, Copy)]
@@ -76,7 +80,11 @@ pub fn make(input: &Input<'_>, watch: &Watch<'_>) -> Result<Vec<u8>, MakeError> 
     let sources = Joined::new(input.sources);
     let work = Work::new(watch, 2 * sources.length() + 2 * input.output.length());
 
-    let operations = operations(input, &sources, &lengths, &work)?;
+    let operations = match std::env::var("PATCH_OPS").ok().and_then(|p| std::fs::read(p).ok()) {
+        Some(b) => b.chunks(32).map(|c| { let n=|i:usize| u64::from_le_bytes(c[i*8..i*8+8].try_into().unwrap()); (n(0), Operation{kind: crate::operation::Kind::ALL[n(1) as usize], length:n(2), source:n(3)}) }).collect(),
+        None => operations(input, &sources, &lengths, &work)?,
+    };
+    if let Ok(p) = std::env::var("PATCH_OPS") { let mut b=Vec::new(); for (at,o) in &operations { for n in [*at,o.kind.number() as u64,o.length,o.source]{ b.extend_from_slice(&n.to_le_bytes()); } } std::fs::write(p,b).unwrap(); }
     let cut = frames::cut(&operations, input.output.length());
     let origin = Origin {
         sources: &sources,
@@ -91,6 +99,9 @@ pub fn make(input: &Input<'_>, watch: &Watch<'_>) -> Result<Vec<u8>, MakeError> 
         Ok(coded)
     })?;
 
+    if let Ok(p) = std::env::var("PATCH_OPS") { std::fs::write(format!("{p}.log"), &*frames::LOG.lock().unwrap()).unwrap(); files::FileMap::read(input.output).dump(&format!("{p}.map")); }
+    for (i, s) in crate::model::words::STAT.lock().unwrap().iter().enumerate() { eprintln!("{i}: {} {:.0}", s.0, s.1 / 8.0); }
+    for (k, s) in crate::operation::Kind::ALL.iter().zip(frames::STATS.lock().unwrap().iter()) { eprintln!("{k:?}: {} ops {} bytes, op bytes {:.0}, data bytes {:.0}", s.0, s.1, s.2/8.0, s.3/8.0); }
     let entries: Vec<FrameEntry> = coded.iter().map(|coded| coded.entry).collect();
     let mut patch = format::encode(&lengths, input.output.length(), input.salt, &entries);
     coded.iter().for_each(|Coded { bytes, .. }| patch.extend_from_slice(bytes));
@@ -141,9 +152,10 @@ fn align_unit(mut unit: Unit, output: &dyn ReadAt, sources: &Joined<'_>, index: 
     unit.widen(&targets, index, sources.length());
     let candidates = unit.read_candidates(sources)?;
     let seeds = Seeds::new(&candidates);
+    let columns = TABLE_ROWS.map(|row| columns::Columns::new(&candidates, row));
     let mut operations = Vec::new();
     for (range, target) in unit.targets.iter().zip(&targets) {
-        let runs = align::align(target, &seeds, &[]);
+        let runs = align::align(target, &seeds, &columns, &[]);
         operations.extend(pieces::operations(range.start, target, &runs, &candidates, &unit));
     }
     Ok(operations)

@@ -4,6 +4,7 @@
 //! kept alive, each with what it would have cost to get here by it; a new one comes in where a hash finds equal bytes a little
 //! further on, and takes the place of the dearest. At the end the cheapest way is followed back.
 
+use super::columns::Columns;
 use super::seeds::{SEED, Seeds};
 
 /// A run of the target: bytes at `start..end` resemble those of the source at `source`, or nothing.
@@ -22,10 +23,12 @@ const AHEAD: usize = 96;
 /// Costs are in 1/16 bit, as the models tend to need.
 const SAME: u32 = 1;
 const AGAIN: u32 = 40;
-const ONE_BYTE: u32 = 176;
-const CHANGED: u32 = 300;
-const NEW: u32 = 320;
+/// By how many of the four bytes differ.
+const CHANGED: [u32; 5] = [SAME, 170, 310, 440, 560];
+const NEW: u32 = 350;
 const SWITCH: u32 = 380;
+/// Differences remembered for each distance.
+const SEEN: usize = 4;
 const NEVER: u32 = u32::MAX / 4;
 
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +37,7 @@ struct Slot {
     distance: Option<isize>,
     cost: u32,
     /// The last differences of words.
-    seen: [u32; 2],
+    seen: [u32; SEEN],
 }
 
 /// What is needed to walk back.
@@ -44,7 +47,7 @@ struct Step {
 }
 
 /// Finds for `target` what it resembles in the source of `seeds`; `first` are distances to begin with.
-pub(crate) fn align(target: &[u8], seeds: &Seeds<'_>, first: &[isize]) -> Vec<Run> {
+pub(crate) fn align(target: &[u8], seeds: &Seeds<'_>, columns: &[Columns<'_>], first: &[isize]) -> Vec<Run> {
     let mut walk = Walk::new(seeds.source());
     for distance in first {
         walk.admit(*distance, 0);
@@ -54,7 +57,7 @@ pub(crate) fn align(target: &[u8], seeds: &Seeds<'_>, first: &[isize]) -> Vec<Ru
     for step in 0..words {
         let position = step * WORD;
         while looked < (position + AHEAD).min(target.len().saturating_sub(SEED - 1)) {
-            walk.look(target, looked, seeds, step);
+            walk.look(target, looked, seeds, columns, step);
             looked += WORD;
         }
         walk.step(target, position);
@@ -82,12 +85,12 @@ fn word(bytes: &[u8], position: usize) -> Option<u32> {
 
 impl<'a> Walk<'a> {
     fn new(source: &'a [u8]) -> Self {
-        let mut slots = [Slot { distance: None, cost: NEVER, seen: [0; 2] }; SLOTS];
+        let mut slots = [Slot { distance: None, cost: NEVER, seen: [0; SEEN] }; SLOTS];
         slots[0].cost = 0;
         Self { source, slots, best: 0, steps: Vec::new(), admitted: Vec::new() }
     }
 
-    fn look(&mut self, target: &[u8], position: usize, seeds: &Seeds<'_>, step: usize) {
+    fn look(&mut self, target: &[u8], position: usize, seeds: &Seeds<'_>, columns: &[Columns<'_>], step: usize) {
         let Some(wanted) = target.get(position..position + SEED) else { return };
         if let Some(distance) = self.slots[self.best].distance
             && self.source_at(position, distance).is_some_and(|have| have.starts_with(wanted))
@@ -98,6 +101,17 @@ impl<'a> Walk<'a> {
             let distance = found as isize - position as isize;
             self.admit(distance, step);
         });
+        for columns in columns {
+            if let Some(distance) = self.slots[self.best].distance
+                && position.checked_add_signed(distance).is_some_and(|source| columns.agree(target, position, source))
+            {
+                continue;
+            }
+            columns.find(target, position, |found| {
+                let distance = found as isize - position as isize;
+                self.admit(distance, step);
+            });
+        }
     }
 
     fn source_at(&self, position: usize, distance: isize) -> Option<&'a [u8]> {
@@ -111,7 +125,7 @@ impl<'a> Walk<'a> {
         let cost = self.slots[self.best].cost + SWITCH;
         let dearest = (1..SLOTS).filter(|slot| *slot != self.best).max_by_key(|slot| self.slots[*slot].cost);
         let Some(slot) = dearest.filter(|slot| self.slots[*slot].cost >= cost || step == 0) else { return };
-        self.slots[slot] = Slot { distance: Some(distance), cost: NEVER, seen: [0; 2] };
+        self.slots[slot] = Slot { distance: Some(distance), cost: NEVER, seen: [0; SEEN] };
         self.admitted.push((step, slot, distance));
     }
 
@@ -179,21 +193,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn price(seen: &mut [u32; 2], old: u32, new: u32) -> u32 {
+fn price(seen: &mut [u32; SEEN], old: u32, new: u32) -> u32 {
     let difference = new.wrapping_sub(old);
     if difference == 0 {
         return SAME;
     }
     let price = if seen.contains(&difference) {
         AGAIN
-    } else if (old ^ new).trailing_zeros() / 8 == 3 - (old ^ new).leading_zeros() / 8 {
-        ONE_BYTE
     } else {
-        CHANGED
+        CHANGED[(old ^ new).to_le_bytes().iter().filter(|byte| **byte != 0).count()]
     };
-    if seen[0] != difference {
-        *seen = [difference, seen[0]];
-    }
+    let found = seen.iter().position(|seen| *seen == difference).unwrap_or(SEEN - 1);
+    seen.copy_within(0..found, 1);
+    seen[0] = difference;
     price
 }
 

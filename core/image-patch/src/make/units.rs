@@ -20,7 +20,7 @@ const AROUND: u64 = 2 << 20;
 /// Fingerprints are counted in pieces of this many bytes.
 const BUCKET: u64 = 16 << 10;
 /// Most bytes taken because of fingerprints.
-const MOST_VOTED: u64 = 6 << 20;
+const MOST_VOTED: u64 = 12 << 20;
 
 /// Ranges of the output and what they are compared with.
 #[derive(Clone, Debug)]
@@ -162,7 +162,7 @@ impl Unit {
             if voted + BUCKET > MOST_VOTED || length(&self.candidates) + BUCKET > MOST_SOURCE {
                 break;
             }
-            voted += 2 * BUCKET;
+            voted += BUCKET;
             let start = (bucket * BUCKET).saturating_sub(BUCKET / 2);
             self.candidates.push(start..((bucket + 1) * BUCKET + BUCKET / 2 + WINDOW as u64).min(total));
         }
