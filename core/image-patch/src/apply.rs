@@ -1,8 +1,9 @@
 //! Applies patches, a frame at a time.
 
 use crate::digest::FrameDigest;
-use crate::format::{Fields, Frame, Header, first_distance};
+use crate::format::{Fields, Header, first_distance};
 use crate::frame::Models;
+use crate::frames::FrameSet;
 use crate::operation::{Kind, Operation};
 use crate::range_coder::Decoder;
 use crate::source::ReadAt;
@@ -11,11 +12,13 @@ use std::io;
 use std::ops::Range;
 use verity_tree::digest::BlockDigest;
 
-/// Why a frame was not made. Everything outside `output` of the frame is untouched by it.
+/// Why a frame was not made. What is missing then are the bytes at the frame's [`output`](crate::format::Frame::output).
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// A source cannot be read there: on a device, dm-verity found damage.
-    #[error("source {source_index} of the patch cannot be read at offset {offset} ({length} bytes); fetch this frame otherwise")]
+    #[error(
+        "source {source_index} of the patch cannot be read at offset {offset} ({length} bytes); fetch this frame otherwise"
+    )]
     Source {
         /// Which source, from 0.
         source_index: usize,
@@ -35,6 +38,12 @@ pub enum FrameError {
         length: u64,
         /// What the reader said.
         source: io::Error,
+    },
+    /// It copies from a frame that is not made yet.
+    #[error("the frame copies from frame {frame}, which is not made; make that one first")]
+    Waiting {
+        /// Number of that frame.
+        frame: usize,
     },
     /// What came out is not what the header names.
     #[error("a frame of the patch came out wrong: the patch or a source was changed; fetch this frame otherwise")]
@@ -57,7 +66,7 @@ pub struct FrameBuffer {
 }
 
 impl FrameBuffer {
-    /// The bytes that belong at [`Frame::output`], once they were made and checked.
+    /// The bytes that belong at [`Frame::output`](crate::format::Frame::output), once they were made and checked.
     #[must_use]
     pub fn output(&self) -> &[u8] {
         &self.output
@@ -69,6 +78,15 @@ impl FrameBuffer {
     pub fn blocks(&self) -> &[BlockDigest] {
         &self.blocks
     }
+}
+
+/// The output so far: a few frames copy from frames before them.
+#[derive(Clone, Copy)]
+pub struct Written<'a> {
+    /// Reads the output back.
+    pub output: &'a dyn ReadAt,
+    /// What of it is there.
+    pub done: &'a FrameSet,
 }
 
 /// Makes the frames of one patch. Holds nothing that changes: several threads can use it at once.
@@ -105,14 +123,20 @@ impl<'a> Applier<'a> {
         Ok(Self { header, sources })
     }
 
-    /// Makes the frame from its code: the bytes at [`Frame::coded`] of the patch. When this returns without an error, what is in
-    /// the buffer was checked against the header.
-    ///
-    /// `written` gives back output of earlier frames, for the few frames that copy from it.
+    /// Makes frame `number` from its code: the bytes at [`Frame::coded`](crate::format::Frame::coded) of the patch. When this returns
+    /// without an error, what is in the buffer was checked against the header.
     ///
     /// # Errors
     /// When this frame cannot be made; others may still be.
-    pub fn make(&self, frame: &Frame, coded: &[u8], written: &dyn ReadAt, buffer: &mut FrameBuffer) -> Result<(), FrameError> {
+    pub fn make(
+        &self,
+        number: usize,
+        coded: &[u8],
+        written: Written<'_>,
+        buffer: &mut FrameBuffer,
+    ) -> Result<(), FrameError> {
+        let frame =
+            self.header.frames.get(number).ok_or(FrameError::Damaged { what: "the patch has no such frame" })?;
         if coded.len() as u64 != frame.coded.end - frame.coded.start {
             return Err(FrameError::Damaged { what: "its code is not all there" });
         }
@@ -136,7 +160,7 @@ impl<'a> Applier<'a> {
 struct Making<'a> {
     applier: &'a Applier<'a>,
     start: u64,
-    written: &'a dyn ReadAt,
+    written: Written<'a>,
 }
 
 impl Making<'_> {
@@ -147,7 +171,8 @@ impl Making<'_> {
         while at < output.len() {
             let nothing = Operation { kind: Kind::Copy, length: 0, source: 0 };
             let operation = models.operations.code(&mut decoder, self.start + at as u64, nothing);
-            let length = usize::try_from(operation.length).ok().filter(|length| (1..=output.len() - at).contains(length));
+            let length =
+                usize::try_from(operation.length).ok().filter(|length| (1..=output.len() - at).contains(length));
             let length = length.ok_or(FrameError::Damaged { what: "an operation goes beyond its end" })?;
             let (before, rest) = output.split_at_mut(at);
             let new = &mut rest[..length];
@@ -185,12 +210,9 @@ impl Making<'_> {
                     return Err(FrameError::Damaged { what: "a copy crosses the end of a source" });
                 }
                 let source = self.applier.sources[index];
-                return window.read(index, source, *source_length, offset, bytes).map_err(|source| FrameError::Source {
-                    source_index: index,
-                    offset,
-                    length,
-                    source,
-                });
+                return window
+                    .read(index, source, *source_length, offset, bytes)
+                    .map_err(|source| FrameError::Source { source_index: index, offset, length, source });
             }
             start += source_length;
         }
@@ -202,7 +224,14 @@ impl Making<'_> {
         let here = self.start..self.start + before.len() as u64;
         if range.end <= here.start {
             let length = bytes.len() as u64;
-            return self.written.read_exact_at(offset, bytes).map_err(|source| FrameError::Output {
+            let frames = self.applier.header.frame_at(offset).into_iter().flat_map(|first| first..);
+            let mut frames = frames.take_while(|frame| {
+                self.applier.header.frames.get(*frame).is_some_and(|frame| frame.output.start < range.end)
+            });
+            if let Some(frame) = frames.find(|frame| !self.written.done.contains(*frame)) {
+                return Err(FrameError::Waiting { frame });
+            }
+            return self.written.output.read_exact_at(offset, bytes).map_err(|source| FrameError::Output {
                 offset,
                 length,
                 source,

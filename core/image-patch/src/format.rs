@@ -233,8 +233,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], HeaderError> {
-        let (bytes, rest) =
-            self.0.split_at_checked(count).ok_or(HeaderError::Damaged { what: "it ends too early" })?;
+        let (bytes, rest) = self.0.split_at_checked(count).ok_or(HeaderError::Damaged { what: "it ends too early" })?;
         self.0 = rest;
         Ok(bytes)
     }

@@ -74,17 +74,16 @@ pub enum MakeError {
 pub fn make(input: &Input<'_>, watch: &Watch<'_>) -> Result<Vec<u8>, MakeError> {
     let lengths: Vec<u64> = input.sources.iter().map(|source| source.length()).collect();
     let fits = |length: &u64| *length <= format::MAXIMUM_IMAGE;
-    if lengths.is_empty() || lengths.len() > format::MAXIMUM_SOURCES || !lengths.iter().chain([&input.output.length()]).all(fits) {
+    if lengths.is_empty()
+        || lengths.len() > format::MAXIMUM_SOURCES
+        || !lengths.iter().chain([&input.output.length()]).all(fits)
+    {
         return Err(MakeError::TooLarge);
     }
     let sources = Joined::new(input.sources);
     let work = Work::new(watch, 2 * sources.length() + 2 * input.output.length());
 
-    let operations = match std::env::var("PATCH_OPS").ok().and_then(|p| std::fs::read(p).ok()) {
-        Some(b) => b.chunks(32).map(|c| { let n=|i:usize| u64::from_le_bytes(c[i*8..i*8+8].try_into().unwrap()); (n(0), Operation{kind: crate::operation::Kind::ALL[n(1) as usize], length:n(2), source:n(3)}) }).collect(),
-        None => operations(input, &sources, &lengths, &work)?,
-    };
-    if let Ok(p) = std::env::var("PATCH_OPS") { let mut b=Vec::new(); for (at,o) in &operations { for n in [*at,o.kind.number() as u64,o.length,o.source]{ b.extend_from_slice(&n.to_le_bytes()); } } std::fs::write(p,b).unwrap(); }
+    let operations = operations(input, &sources, &lengths, &work)?;
     let cut = frames::cut(&operations, input.output.length());
     let origin = Origin {
         sources: &sources,
@@ -99,9 +98,6 @@ pub fn make(input: &Input<'_>, watch: &Watch<'_>) -> Result<Vec<u8>, MakeError> 
         Ok(coded)
     })?;
 
-    if let Ok(p) = std::env::var("PATCH_OPS") { std::fs::write(format!("{p}.log"), &*frames::LOG.lock().unwrap()).unwrap(); files::FileMap::read(input.output).dump(&format!("{p}.map")); }
-    for (i, s) in crate::model::words::STAT.lock().unwrap().iter().enumerate() { eprintln!("{i}: {} {:.0}", s.0, s.1 / 8.0); }
-    for (k, s) in crate::operation::Kind::ALL.iter().zip(frames::STATS.lock().unwrap().iter()) { eprintln!("{k:?}: {} ops {} bytes, op bytes {:.0}, data bytes {:.0}", s.0, s.1, s.2/8.0, s.3/8.0); }
     let entries: Vec<FrameEntry> = coded.iter().map(|coded| coded.entry).collect();
     let mut patch = format::encode(&lengths, input.output.length(), input.salt, &entries);
     coded.iter().for_each(|Coded { bytes, .. }| patch.extend_from_slice(bytes));
@@ -142,7 +138,12 @@ fn operations(
 }
 
 /// Aligns what changed in one file.
-fn align_unit(mut unit: Unit, output: &dyn ReadAt, sources: &Joined<'_>, index: &fingerprints::Index) -> io::Result<Vec<(u64, Operation)>> {
+fn align_unit(
+    mut unit: Unit,
+    output: &dyn ReadAt,
+    sources: &Joined<'_>,
+    index: &fingerprints::Index,
+) -> io::Result<Vec<(u64, Operation)>> {
     let mut targets = Vec::new();
     for range in &unit.targets {
         let mut bytes = vec![0; (range.end - range.start) as usize];

@@ -60,8 +60,6 @@ pub(crate) trait BitCoder {
     /// Codes a bit whose chance of being one is `one` in 1/65536 (exclusive of 0 and 65536).
     fn bit_with(&mut self, one: u32, bit: bool) -> bool;
 
-    fn bits(&self) -> f64 { 0.0 }
-
     /// Codes a bit with an adaptive probability.
     #[inline]
     fn bit(&mut self, probability: &mut Probability, bit: bool) -> bool {
@@ -98,7 +96,6 @@ impl Encoder {
 }
 
 impl BitCoder for Encoder {
-    fn bits(&self) -> f64 { self.out.len() as f64 * 8.0 + 32.0 - f64::from(self.high - self.low).log2() }
     #[inline]
     fn bit_with(&mut self, one: u32, bit: bool) -> bool {
         let middle = self.low + ((u64::from(self.high - self.low) * u64::from(one)) >> 16) as u32;
@@ -142,7 +139,6 @@ impl<'a> Decoder<'a> {
         self.taken = self.taken.saturating_add(1);
         u32::from(byte)
     }
-
 }
 
 impl BitCoder for Decoder<'_> {

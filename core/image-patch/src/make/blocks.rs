@@ -28,7 +28,8 @@ fn hash(block: &[u8]) -> u64 {
     if any == 0 {
         return ZEROS;
     }
-    let mixed = lanes.iter().fold(0_u64, |mixed, lane| (mixed ^ lane).wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32));
+    let mixed =
+        lanes.iter().fold(0_u64, |mixed, lane| (mixed ^ lane).wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32));
     mixed.max(1)
 }
 

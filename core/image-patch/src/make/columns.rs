@@ -55,7 +55,12 @@ impl<'a> Columns<'a> {
         if steps.iter().filter(|step| **step != steps[0]).count() < 2 {
             return None;
         }
-        Some(steps.iter().fold(0_u64, |key, step| (key ^ u64::from(*step)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)).wrapping_mul(0xd6e8_feb8_6659_fd93))
+        Some(
+            steps
+                .iter()
+                .fold(0_u64, |key, step| (key ^ u64::from(*step)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23))
+                .wrapping_mul(0xd6e8_feb8_6659_fd93),
+        )
     }
 
     /// Whether source and target go on alike from these positions.

@@ -56,8 +56,6 @@ impl FileMap {
         map
     }
 
-    pub(crate) fn dump(&self, p: &str) { std::fs::write(p, self.files.iter().map(|(r,n)| format!("{} {} {}\n", r.start, r.end, n)).collect::<String>()).unwrap(); }
-
     /// The file that has the byte at `offset`, with its range.
     pub(crate) fn at(&self, offset: u64) -> Option<&(Range<u64>, String)> {
         let index = self.files.partition_point(|(range, _)| range.start <= offset).checked_sub(1)?;

@@ -1,12 +1,12 @@
 //! From operations to frames.
 
 use crate::digest::FrameDigest;
-use crate::frame::Models;
 use crate::format::{COPIED_FRAME, FRAME, FrameEntry, write_number};
-use crate::operation::{Kind, Operation};
-use crate::range_coder::{BitCoder as _, Encoder};
-use crate::source::ReadAt;
+use crate::frame::Models;
 use crate::make::blocks::BLOCK;
+use crate::operation::{Kind, Operation};
+use crate::range_coder::Encoder;
+use crate::source::ReadAt;
 use std::io;
 use std::ops::Range;
 use verity_tree::digest::Salt;
@@ -29,9 +29,6 @@ pub(crate) fn cut(operations: &[(u64, Operation)], length: u64) -> Vec<Range<u64
     }
     frames
 }
-
-pub static LOG: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());
-pub static STATS: std::sync::Mutex<[(u64,u64,f64,f64);5]> = std::sync::Mutex::new([(0,0,0.0,0.0);5]);
 
 /// A frame's code and what the header says about it.
 pub(crate) struct Coded {
@@ -75,9 +72,7 @@ impl Origin<'_> {
                     operation.kind = Kind::Difference;
                 }
             }
-            let b0 = coder.bits();
             operation = models.operations.code(&mut coder, from, operation);
-            let b1 = coder.bits();
             let (before, rest) = new.split_at_mut(here.start);
             let bytes = &mut rest[..here.len()];
             match operation.kind {
@@ -86,14 +81,25 @@ impl Origin<'_> {
                 Kind::Literal => models.literal(&mut coder, before, bytes),
                 Kind::Stored => stored.extend_from_slice(bytes),
             }
-            let b2 = coder.bits();
-            { let mut st = STATS.lock().unwrap(); let e = &mut st[operation.kind.number()]; if std::env::var_os("PATCH_OPS").is_some() { use std::io::Write; let mut l = LOG.lock().unwrap(); writeln!(l, "{from} {} {:?} {:.1} {:.1}", to - from, operation.kind, b1-b0, b2-b1).unwrap(); } e.0 += 1; e.1 += to - from; e.2 += b1 - b0; e.3 += b2 - b1; }
         }
-        let mut bytes = Vec::new();
-        write_number(&mut bytes, stored.len() as u64);
-        bytes.extend_from_slice(&stored);
-        bytes.extend_from_slice(&coder.finish());
+        let mut bytes = together(&stored, coder);
+        if bytes.len() > new.len() {
+            // Nothing was gained: store it all.
+            let all = Operation { kind: Kind::Stored, length: new.len() as u64, source: 0 };
+            let mut coder = Encoder::new();
+            Models::new(self.first_distance).operations.code(&mut coder, frame.start, all);
+            bytes = together(&new, coder);
+        }
         let entry = FrameEntry { output_length: frame.end - frame.start, coded_length: bytes.len() as u64, digest };
         Ok(Coded { entry, bytes })
     }
+}
+
+/// A frame's bytes: how many are stored, those, and the code.
+fn together(stored: &[u8], coder: Encoder) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_number(&mut bytes, stored.len() as u64);
+    bytes.extend_from_slice(stored);
+    bytes.extend_from_slice(&coder.finish());
+    bytes
 }

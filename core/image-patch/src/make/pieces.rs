@@ -90,7 +90,11 @@ fn is_noise(bytes: &[u8]) -> bool {
     let mut counts = [0_u32; 256];
     bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
     let length = bytes.len() as f64;
-    let bits: f64 = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) * (length / f64::from(*count)).log2()).sum();
+    let bits: f64 = counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) * (length / f64::from(*count)).log2())
+        .sum();
     // A sample of chance has less entropy than chance by this much.
     let missing = 255.0 / (2.0 * std::f64::consts::LN_2);
     bits + missing > 7.75 * length

@@ -1,7 +1,7 @@
 //! Where in a source given bytes stand.
 
 /// Bytes that must be equal for a distance to be tried.
-pub(crate) const SEED: usize = 16;
+pub(crate) const SEED: usize = 12;
 /// Places tried for the same bytes.
 const PLACES: usize = 6;
 const NONE: u32 = u32::MAX;
@@ -17,7 +17,7 @@ pub(crate) struct Seeds<'a> {
 
 fn key(bytes: &[u8]) -> u64 {
     let half = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let (first, second) = (half(bytes), half(&bytes[SEED / 2..]));
+    let (first, second) = (half(bytes), half(&bytes[SEED - 8..]));
     (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ second.rotate_left(31)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 

@@ -19,6 +19,8 @@ const SHORT_RUN: u64 = 4 * BLOCK;
 const AROUND: u64 = 2 << 20;
 /// Fingerprints are counted in pieces of this many bytes.
 const BUCKET: u64 = 16 << 10;
+/// Candidates this close to each other belong together: what is between them has no fingerprints of its own.
+const NEIGHBOURS: u64 = 64 << 10;
 /// Most bytes taken because of fingerprints.
 const MOST_VOTED: u64 = 12 << 20;
 
@@ -95,7 +97,8 @@ impl Choice<'_> {
 
     /// What belongs together by name or by place.
     fn candidates(&self, home: &Range<u64>) -> Vec<Range<u64>> {
-        let named = self.new_files.at(home.start).and_then(|(new, path)| Some((new.clone(), self.old_files.named(path)?)));
+        let named =
+            self.new_files.at(home.start).and_then(|(new, path)| Some((new.clone(), self.old_files.named(path)?)));
         let metadata = || {
             let (new, old) = (self.new_files.metadata_end()?, self.old_files.metadata_end()?);
             (home.start < new).then_some((0..new, 0..old))
@@ -121,7 +124,8 @@ impl Choice<'_> {
         let next = self.runs.partition_point(|(start, _)| *start < home.start);
         let before = self.runs[..next].iter().rev().find(copies).map(|(_, run)| run.source + run.length);
         let behind = self.runs[next..].iter().find(|run| run.0 >= home.end && copies(run)).map(|(_, run)| run.source);
-        let clamp = |range: Range<u64>| range.start.saturating_sub(BLOCK * 16).min(total)..(range.end + BLOCK * 16).min(total);
+        let clamp =
+            |range: Range<u64>| range.start.saturating_sub(BLOCK * 16).min(total)..(range.end + BLOCK * 16).min(total);
         let mut found = Vec::new();
         match (before, behind) {
             (Some(before), Some(behind)) if before <= behind && behind - before <= 2 * PIECE => {
@@ -170,7 +174,7 @@ impl Unit {
         let mut joined: Vec<Range<u64>> = Vec::new();
         for range in self.candidates.drain(..) {
             match joined.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                Some(last) if range.start <= last.end + NEIGHBOURS => last.end = last.end.max(range.end),
                 _ => joined.push(range),
             }
         }

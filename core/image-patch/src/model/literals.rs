@@ -2,7 +2,7 @@
 
 use crate::range_coder::{BitCoder, Probability};
 
-const PAIRS: usize = 1 << 18;
+const PAIRS: usize = 1 << 16;
 
 /// Learns bytes.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Literals {
     /// Codes a byte.
     pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, byte: u8) -> u8 {
         let one = (self.last as usize & 0xff) << 8;
-        let two = ((self.last & 0xffff).wrapping_mul(0x9e37_79b1) >> 6) as usize;
+        let two = ((self.last & 0xffff).wrapping_mul(0x9e37_79b1) >> 8) as usize;
         let mut node = 1_usize;
         for shift in (0..8).rev() {
             let bit = (byte >> shift) & 1 == 1;

@@ -55,9 +55,8 @@ impl Operations {
         }
         let distance = match self.recent.get(found) {
             Some(distance) => *distance,
-            None => self.recent[0].wrapping_add(unfolded(
-                self.jumps.code(coder, folded(distance.wrapping_sub(self.recent[0]))),
-            )),
+            None => self.recent[0]
+                .wrapping_add(unfolded(self.jumps.code(coder, folded(distance.wrapping_sub(self.recent[0]))))),
         };
         self.recent.copy_within(0..found.min(RECENT - 1), 1);
         self.recent[0] = distance;

@@ -91,10 +91,8 @@ impl Words {
             32..128 => 2,
             _ => 3,
         };
-        let b0 = coder.bits();
-        let issame = coder.bit(&mut self.same[(state * 64 + columns) * 4 + quiet], old == new);
-        stat(if issame {0} else {1}, coder.bits() - b0);
-        let difference = if issame {
+        let same = coder.bit(&mut self.same[(state * 64 + columns) * 4 + quiet], old == new);
+        let difference = if same {
             self.quiet += 1;
             0
         } else {
@@ -106,7 +104,7 @@ impl Words {
     }
 
     fn changed<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32, exact: Known) -> u32 {
-        let b0 = coder.bits(); let wanted = new.wrapping_sub(old);
+        let wanted = new.wrapping_sub(old);
         let near = self.near[slot(old >> 8, NEAR_BITS)];
         let near = if near.old == old >> 8 { near } else { Known::default() };
         let mut proposed = [0; EXPERTS];
@@ -123,12 +121,10 @@ impl Words {
             }
             let votes = proposed[expert + 1..].iter().filter(|other| **other == difference).count().min(3);
             if coder.bit(&mut self.hits[expert][votes], wanted == difference) {
-                stat(2 + expert, coder.bits() - b0); return difference;
+                return difference;
             }
         }
-        stat(2 + EXPERTS, coder.bits() - b0);
-        let b0 = coder.bits();
-        let v = self.bytes(coder, old, new).wrapping_sub(old); stat(3 + EXPERTS, coder.bits() - b0); v
+        self.bytes(coder, old, new).wrapping_sub(old)
     }
 
     fn bytes<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
@@ -180,6 +176,3 @@ fn update(known: &mut Known, old: u32, difference: u32) {
         *known = Known { old, difference, right: 1 };
     }
 }
-
-pub static STAT: std::sync::Mutex<[(u64, f64); 32]> = std::sync::Mutex::new([(0, 0.0); 32]);
-pub fn stat(i: usize, b: f64) { if b != 0.0 { let mut s = STAT.lock().unwrap(); s[i].0 += 1; s[i].1 += b; } }
