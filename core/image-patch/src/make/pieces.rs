@@ -5,7 +5,7 @@ use super::units::Unit;
 use crate::operation::{Kind, Operation};
 
 /// Equal bytes from this many on are copied; fewer are cheaper as differences that are none.
-const COPIED: usize = 192;
+const COPIED: usize = 768;
 /// Zeros from this many on are an operation of their own.
 const ZEROED: usize = 96;
 /// Fewer new bytes are not looked at for what they are like.

@@ -15,7 +15,8 @@ const RECENT: usize = 4;
 /// Rows of tables, in words: ELF relocations, members of BTF types, symbols and other pairs, and longer ones.
 const ROWS: [usize; 6] = [6, 3, 2, 1, 4, 16];
 /// Experts that can propose a difference.
-const EXPERTS: usize = 2 + ROWS.len() + RECENT;
+const EXPERTS: usize = 5 + ROWS.len() + RECENT;
+const FOLLOW_BITS: u32 = 14;
 const SURE: u8 = 15;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +36,9 @@ pub(crate) struct Words {
     bytes: Vec<Probability>,
     exact: Vec<Known>,
     near: Vec<Known>,
+    close: Vec<Known>,
+    follow: Vec<u32>,
+    last: [u32; 2],
     recent: [u32; RECENT],
     history: [u32; HISTORY],
     at: usize,
@@ -49,7 +53,10 @@ impl Default for Words {
             byte_same: [Probability::default(); 64],
             bytes: vec![Probability::default(); 8 * 256],
             exact: vec![Known::default(); 1 << EXACT_BITS],
+            close: vec![Known::default(); 1 << NEAR_BITS],
             near: vec![Known::default(); 1 << NEAR_BITS],
+            follow: vec![0; 2 << FOLLOW_BITS],
+            last: [0; 2],
             recent: [0; RECENT],
             history: [0; HISTORY],
             at: 0,
@@ -100,7 +107,13 @@ impl Words {
             self.changed(coder, old, new, if known { exact } else { Known::default() })
         };
         self.learn(old, difference);
-        old.wrapping_add(difference)
+        let new = old.wrapping_add(difference);
+        let pair = self.pair_slot();
+        self.follow[pair] = new;
+        let single = self.single_slot(old);
+        self.follow[single] = new;
+        self.last = [new, self.last[0]];
+        new
     }
 
     fn changed<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32, exact: Known) -> u32 {
@@ -108,12 +121,19 @@ impl Words {
         let near = self.near[slot(old >> 8, NEAR_BITS)];
         let near = if near.old == old >> 8 { near } else { Known::default() };
         let mut proposed = [0; EXPERTS];
+        let close = self.close[slot(old >> 4, NEAR_BITS)];
+        let close = if close.old == old >> 4 { close } else { Known::default() };
+        proposed[EXPERTS - 1] = 0;
         proposed[0] = exact.difference;
         for (index, row) in ROWS.iter().enumerate() {
             proposed[1 + index] = self.before(*row);
         }
         proposed[1 + ROWS.len()] = near.difference;
-        proposed[2 + ROWS.len()..].copy_from_slice(&self.recent);
+        proposed[2 + ROWS.len()..4 + ROWS.len()].copy_from_slice(&self.successors(old));
+        proposed[4 + ROWS.len()] = close.difference;
+        proposed[5 + ROWS.len()..].copy_from_slice(&self.recent);
+        proposed.swap(1, 4 + ROWS.len());
+
         for expert in 0..EXPERTS {
             let difference = proposed[expert];
             if difference == 0 || proposed[..expert].contains(&difference) {
@@ -153,6 +173,21 @@ impl Words {
         old.wrapping_add(self.byte(coder, 0, 7, new.wrapping_sub(old)))
     }
 
+    fn pair_slot(&self) -> usize {
+        slot(self.last[0].wrapping_mul(0x85eb_ca6b).rotate_left(13) ^ self.last[1], FOLLOW_BITS)
+    }
+
+    fn single_slot(&self, old: u32) -> usize {
+        slot(self.last[0].wrapping_mul(0xc2b2_ae35).rotate_left(17) ^ old, FOLLOW_BITS) + (1 << FOLLOW_BITS)
+    }
+
+    fn successors(&self, old: u32) -> [u32; 2] {
+        [self.pair_slot(), self.single_slot(old)].map(|slot| match self.follow[slot] {
+            0 => 0,
+            new => new.wrapping_sub(old),
+        })
+    }
+
     fn learn(&mut self, old: u32, difference: u32) {
         self.history[self.at % HISTORY] = difference;
         self.at = self.at.wrapping_add(1);
@@ -161,6 +196,7 @@ impl Words {
             return;
         }
         update(&mut self.near[slot(old >> 8, NEAR_BITS)], old >> 8, difference);
+        update(&mut self.close[slot(old >> 4, NEAR_BITS)], old >> 4, difference);
         let found = self.recent.iter().position(|recent| *recent == difference).unwrap_or(RECENT - 1);
         self.recent.copy_within(0..found, 1);
         self.recent[0] = difference;
