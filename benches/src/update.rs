@@ -62,7 +62,12 @@ fn compare(pair: &Pair, options: &Options) -> anyhow::Result<()> {
             memory as f64 / 1e6,
         );
     };
-    let note = format!("root {} + UKI {} bytes; {}", ours.root, ours.uki, at_most(ours.bytes() as f64 / 1e6, pair.kind.target()));
+    let note = format!(
+        "root {} + UKI {} bytes; {}",
+        ours.root,
+        ours.uki,
+        at_most(ours.bytes() as f64 / 1e6, pair.kind.target())
+    );
     line("piccolo", ours.bytes(), ours.make.processor, ours.make.memory, &note);
     println!(
         "{name:<10} {:<22} {:.2} s and {:.1} MB of memory; sha256sum {:.2} s: {}",
@@ -89,7 +94,11 @@ fn compare(pair: &Pair, options: &Options) -> anyhow::Result<()> {
     let ratio = ours.bytes() as f64 / smallest as f64;
     println!("{name:<10} {:<22} {}", "  of smallest peer", at_most(ratio, TARGET_RATIO));
     if let Some(casync) = casync {
-        println!("{name:<10} {:<22} {}", "  of casync 64K", at_most(ours.bytes() as f64 / casync as f64, TARGET_CASYNC));
+        println!(
+            "{name:<10} {:<22} {}",
+            "  of casync 64K",
+            at_most(ours.bytes() as f64 / casync as f64, TARGET_CASYNC)
+        );
     }
     Ok(())
 }
@@ -106,7 +115,9 @@ fn parse(arguments: &[String]) -> anyhow::Result<Options> {
             "--alone" => options.alone = true,
             name => match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
                 Some(kind) => options.pairs.push(kind),
-                None => bail!("{name:?} is no option and no pair; pairs are nothing, curl, openssl, userland, kernel, month"),
+                None => bail!(
+                    "{name:?} is no option and no pair; pairs are nothing, curl, openssl, userland, kernel, month"
+                ),
             },
         }
     }

@@ -12,7 +12,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// What is added to the recipe: something of everything that gets updates.
-const ADDED: &str = "packages:\n  include: [curl, openssl, podman, netavark, aardvark-dns, containernetworking-plugins, iptables]\n";
+const ADDED: &str =
+    "packages:\n  include: [curl, openssl, podman, netavark, aardvark-dns, containernetworking-plugins, iptables]\n";
 /// The suite as it was released, without its updates.
 const RELEASED: &str = "base:\n  debian:\n    suite: trixie\n    pockets: []\n";
 /// Every release has its own version.
@@ -127,7 +128,8 @@ impl Base {
     /// # Errors
     /// When packages cannot be had or the image cannot be built.
     pub fn prepare(small: bool) -> anyhow::Result<Self> {
-        let (recipe, name) = if small { ("os/recipes/vm.yaml", "update-small") } else { ("os/recipes/base.yaml", "update") };
+        let (recipe, name) =
+            if small { ("os/recipes/vm.yaml", "update-small") } else { ("os/recipes/base.yaml", "update") };
         let folder = folder(name)?;
         for (file, text) in [("added.yaml", ADDED), ("released.yaml", RELEASED), ("next.yaml", NEXT)] {
             fs::write(folder.join(file), text)?;
@@ -182,7 +184,8 @@ fn images(folder: &Path, name: &str, layers: &str, lockfile: &Path) -> anyhow::R
     measured::run(&mut build, &of("log"))?;
 
     let description: Value = serde_json::from_str(&fs::read_to_string(output.join("piccolo.json"))?)?;
-    let length = description.pointer("/root/size").and_then(Value::as_u64).context("piccolo.json says no size of the root")?;
+    let length =
+        description.pointer("/root/size").and_then(Value::as_u64).context("piccolo.json says no size of the root")?;
     let disk = output.join("piccolo.raw");
     let mut image = File::open(&disk)?;
     image.seek(SeekFrom::Start(partition_offset(&disk)?))?;

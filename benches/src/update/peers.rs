@@ -92,7 +92,8 @@ impl Peer {
                 let needed = 17 * fs::metadata(old)?.len();
                 let free = available_memory();
                 if free < needed {
-                    let reason = format!("needs {} GB of memory, {} are free", needed / 1_000_000_000, free / 1_000_000_000);
+                    let reason =
+                        format!("needs {} GB of memory, {} are free", needed / 1_000_000_000, free / 1_000_000_000);
                     return Ok(Outcome::NotRun(reason));
                 }
                 made(measured::run(command("bsdiff")?.arg(old).arg(new).arg(&delta), &log)?)

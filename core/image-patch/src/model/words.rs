@@ -21,7 +21,7 @@ const SURE: u8 = 15;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    old: u32,
+    key: u32,
     difference: u32,
     /// How often it was right since it was last wrong.
     right: u8,
@@ -83,7 +83,7 @@ impl Words {
     #[inline]
     pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
         let exact = self.exact[slot(old, EXACT_BITS)];
-        let known = exact.old == old && exact.right > 0;
+        let known = exact.key == old && exact.right > 0;
         let state = match (known, exact.difference == 0, exact.right > 3) {
             (false, ..) => 0,
             (true, true, false) => 1,
@@ -118,22 +118,7 @@ impl Words {
 
     fn changed<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32, exact: Known) -> u32 {
         let wanted = new.wrapping_sub(old);
-        let near = self.near[slot(old >> 8, NEAR_BITS)];
-        let near = if near.old == old >> 8 { near } else { Known::default() };
-        let mut proposed = [0; EXPERTS];
-        let close = self.close[slot(old >> 4, NEAR_BITS)];
-        let close = if close.old == old >> 4 { close } else { Known::default() };
-        proposed[EXPERTS - 1] = 0;
-        proposed[0] = exact.difference;
-        for (index, row) in ROWS.iter().enumerate() {
-            proposed[1 + index] = self.before(*row);
-        }
-        proposed[1 + ROWS.len()] = near.difference;
-        proposed[2 + ROWS.len()..4 + ROWS.len()].copy_from_slice(&self.successors(old));
-        proposed[4 + ROWS.len()] = close.difference;
-        proposed[5 + ROWS.len()..].copy_from_slice(&self.recent);
-        proposed.swap(1, 4 + ROWS.len());
-
+        let proposed = self.proposals(old, exact);
         for expert in 0..EXPERTS {
             let difference = proposed[expert];
             if difference == 0 || proposed[..expert].contains(&difference) {
@@ -145,6 +130,20 @@ impl Words {
             }
         }
         self.bytes(coder, old, new).wrapping_sub(old)
+    }
+
+    /// What the experts propose, the best first; zero means nothing.
+    fn proposals(&self, old: u32, exact: Known) -> [u32; EXPERTS] {
+        let known = |table: &[Known], key: u32| {
+            let entry = table[slot(key, NEAR_BITS)];
+            if entry.key == key { entry.difference } else { 0 }
+        };
+        let [two, one] = self.successors(old);
+        let [first, second, third, fourth] = self.recent;
+        let [row, columns @ ..] = ROWS.map(|row| self.before(row));
+        let [a, b, c, d, e] = columns;
+        let (close, near) = (known(&self.close, old >> 4), known(&self.near, old >> 8));
+        [exact.difference, close, a, b, c, d, e, near, two, one, row, first, second, third, fourth]
     }
 
     fn bytes<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
@@ -203,12 +202,12 @@ impl Words {
     }
 }
 
-fn update(known: &mut Known, old: u32, difference: u32) {
-    if known.old == old && known.difference == difference {
+fn update(known: &mut Known, key: u32, difference: u32) {
+    if known.key == key && known.difference == difference {
         known.right = (known.right + 1).min(SURE);
-    } else if known.old == old && known.right > 2 {
+    } else if known.key == key && known.right > 2 {
         known.right = 1;
     } else {
-        *known = Known { old, difference, right: 1 };
+        *known = Known { key, difference, right: 1 };
     }
 }
