@@ -17,10 +17,8 @@ pub const MAXIMUM_HEADER: usize = 2 << 20;
 pub const MAXIMUM_SOURCES: usize = 4;
 /// Largest source and output.
 pub const MAXIMUM_IMAGE: u64 = 1 << 36;
-/// Output of a frame in which bytes are coded, at most, where the maker cuts.
-pub(crate) const FRAME: u64 = 1 << 20;
-/// Output of a frame that only copies, at most; no frame is longer.
-pub(crate) const COPIED_FRAME: u64 = 4 << 20;
+/// Largest output of a frame.
+pub(crate) const FRAME: u64 = 4 << 20;
 /// A code longer than this for each byte it makes, and a little, is nonsense.
 const CODED_SLACK: u64 = 4096;
 
@@ -146,7 +144,7 @@ impl Header {
         let count = fields.number_to(length as u64 / 18, "it has more frames than it has room for")?;
         let mut lengths = Vec::with_capacity(count as usize);
         for _ in 0..count {
-            let made = fields.number_to(COPIED_FRAME, "a frame is too large")?;
+            let made = fields.number_to(FRAME, "a frame is too large")?;
             let coded = fields.number_to(made + CODED_SLACK, "a frame's code is too long")?;
             lengths.push((made, coded));
         }

@@ -1,7 +1,7 @@
 //! From operations to frames.
 
 use crate::digest::FrameDigest;
-use crate::format::{COPIED_FRAME, FRAME, FrameEntry, write_number};
+use crate::format::{FRAME, FrameEntry, write_number};
 use crate::frame::Models;
 use crate::make::blocks::BLOCK;
 use crate::operation::{Kind, Operation};
@@ -11,21 +11,35 @@ use std::io;
 use std::ops::Range;
 use verity_tree::digest::Salt;
 
-/// Cuts the output: frames of about a mebibyte, and longer ones where nothing is coded.
+/// Most new bytes of a frame.
+const NEW: u64 = 1 << 20;
+
+/// Cuts the output: frames of 4 MiB, and shorter ones where much of it is new, because what is new must be fetched again when
+/// a download is cut off within the frame.
 pub(crate) fn cut(operations: &[(u64, Operation)], length: u64) -> Vec<Range<u64>> {
     let mut frames = Vec::new();
     let mut start = 0;
     let mut next = 0;
     while start < length {
-        while operations.get(next).is_some_and(|(at, operation)| {
-            at + operation.length <= start || matches!(operation.kind, Kind::Copy | Kind::Zero)
-        }) {
+        let mut end = (start + FRAME).min(length);
+        let mut new = 0;
+        while let Some((at, operation)) = operations.get(next).filter(|(at, _)| *at < end) {
+            let here = (*at).max(start)..(at + operation.length).min(end);
+            if matches!(operation.kind, Kind::Literal | Kind::Stored) {
+                let room = NEW - new;
+                if here.end - here.start > room {
+                    end = ((here.start + room) / BLOCK * BLOCK).max(start + BLOCK).min(length);
+                    break;
+                }
+                new += here.end - here.start;
+            }
+            if at + operation.length > end {
+                break;
+            }
             next += 1;
         }
-        let coded_from = operations.get(next).map_or(length, |(at, _)| (*at).max(start) / BLOCK * BLOCK);
-        let end = if coded_from - start >= FRAME { coded_from.min(start + COPIED_FRAME) } else { start + FRAME };
-        frames.push(start..end.min(length));
-        start = end.min(length);
+        frames.push(start..end);
+        start = end;
     }
     frames
 }

@@ -15,8 +15,7 @@ const RECENT: usize = 4;
 /// Rows of tables, in words: ELF relocations, members of BTF types, symbols and other pairs, and longer ones.
 const ROWS: [usize; 6] = [6, 3, 2, 1, 4, 16];
 /// Experts that can propose a difference.
-const EXPERTS: usize = 5 + ROWS.len() + RECENT;
-const FOLLOW_BITS: u32 = 14;
+const EXPERTS: usize = 3 + ROWS.len() + RECENT;
 const SURE: u8 = 15;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,35 +30,36 @@ struct Known {
 #[derive(Clone, Debug)]
 pub(crate) struct Words {
     same: Vec<Probability>,
+    same_row: Vec<Probability>,
     hits: [[Probability; 4]; EXPERTS],
     byte_same: [Probability; 64],
     bytes: Vec<Probability>,
     exact: Vec<Known>,
     near: Vec<Known>,
     close: Vec<Known>,
-    follow: Vec<u32>,
-    last: [u32; 2],
     recent: [u32; RECENT],
     history: [u32; HISTORY],
     at: usize,
+    /// Which of the last words changed: the lowest bit is the last.
+    changed: u32,
     quiet: usize,
 }
 
 impl Default for Words {
     fn default() -> Self {
         Self {
-            same: vec![Probability::guess(62_000); 6 * 64 * 4],
+            same_row: vec![Probability::guess(62_000); 1 << 12],
+            same: vec![Probability::guess(62_000); 5 * 64 * 4],
             hits: [[Probability::default(); 4]; EXPERTS],
             byte_same: [Probability::default(); 64],
             bytes: vec![Probability::default(); 8 * 256],
             exact: vec![Known::default(); 1 << EXACT_BITS],
             close: vec![Known::default(); 1 << NEAR_BITS],
             near: vec![Known::default(); 1 << NEAR_BITS],
-            follow: vec![0; 2 << FOLLOW_BITS],
-            last: [0; 2],
             recent: [0; RECENT],
             history: [0; HISTORY],
             at: 0,
+            changed: 0,
             quiet: 0,
         }
     }
@@ -73,6 +73,7 @@ impl Words {
     /// Forgets the columns: the next word does not follow the last one.
     pub(crate) fn start_run(&mut self) {
         self.history = [0; HISTORY];
+        self.changed = 0;
     }
 
     fn before(&self, words: usize) -> u32 {
@@ -91,14 +92,15 @@ impl Words {
             (true, false, false) => 3,
             (true, false, true) => 4,
         };
-        let columns = ROWS.iter().fold(0, |columns, row| (columns << 1) | usize::from(self.before(*row) != 0));
+        let changed = |words: usize| (self.changed >> (words - 1)) as usize & 1;
+        let columns = ROWS.iter().fold(0, |columns, row| (columns << 1) | changed(*row));
         let quiet = match self.quiet {
             0..8 => 0,
             8..32 => 1,
             32..128 => 2,
             _ => 3,
         };
-        let same = coder.bit(&mut self.same[(state * 64 + columns) * 4 + quiet], old == new);
+        let same = self.same(coder, (state * 64 + columns) * 4 + quiet, (self.rows() << 3) | state, old == new);
         let difference = if same {
             self.quiet += 1;
             0
@@ -107,13 +109,26 @@ impl Words {
             self.changed(coder, old, new, if known { exact } else { Known::default() })
         };
         self.learn(old, difference);
-        let new = old.wrapping_add(difference);
-        let pair = self.pair_slot();
-        self.follow[pair] = new;
-        let single = self.single_slot(old);
-        self.follow[single] = new;
-        self.last = [new, self.last[0]];
-        new
+        old.wrapping_add(difference)
+    }
+
+    /// Whether the words above this one changed: in the last four rows of a long table, and in the last three of a short one.
+    fn rows(&self) -> usize {
+        let changed = |words: usize| (self.changed >> (words - 1)) as usize & 1;
+        (1..4)
+            .fold(0, |rows, row| (rows << 3) | changed(6 * row) | (changed(3 * row) << 1) | (changed(6 * row + 6) << 2))
+    }
+
+    /// Codes whether a word is the old one, by two opinions, of which the surer counts more.
+    fn same<C: BitCoder>(&mut self, coder: &mut C, near: usize, table: usize, same: bool) -> bool {
+        let (first, second) = (&mut self.same[near], &mut self.same_row[table]);
+        let weight = |chance: u32| u64::from((chance as i32 - 32_768).unsigned_abs().pow(2) / 65_536 + 64);
+        let (one, other) = (weight(first.one()), weight(second.one()));
+        let chance = (u64::from(first.one()) * one + u64::from(second.one()) * other) / (one + other);
+        let same = coder.bit_with(chance as u32, same);
+        first.learn(same);
+        second.learn(same);
+        same
     }
 
     fn changed<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32, exact: Known) -> u32 {
@@ -138,12 +153,11 @@ impl Words {
             let entry = table[slot(key, NEAR_BITS)];
             if entry.key == key { entry.difference } else { 0 }
         };
-        let [two, one] = self.successors(old);
         let [first, second, third, fourth] = self.recent;
         let [row, columns @ ..] = ROWS.map(|row| self.before(row));
         let [a, b, c, d, e] = columns;
         let (close, near) = (known(&self.close, old >> 4), known(&self.near, old >> 8));
-        [exact.difference, close, a, b, c, d, e, near, two, one, row, first, second, third, fourth]
+        [exact.difference, close, a, b, c, d, e, near, row, first, second, third, fourth]
     }
 
     fn bytes<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
@@ -172,24 +186,10 @@ impl Words {
         old.wrapping_add(self.byte(coder, 0, 7, new.wrapping_sub(old)))
     }
 
-    fn pair_slot(&self) -> usize {
-        slot(self.last[0].wrapping_mul(0x85eb_ca6b).rotate_left(13) ^ self.last[1], FOLLOW_BITS)
-    }
-
-    fn single_slot(&self, old: u32) -> usize {
-        slot(self.last[0].wrapping_mul(0xc2b2_ae35).rotate_left(17) ^ old, FOLLOW_BITS) + (1 << FOLLOW_BITS)
-    }
-
-    fn successors(&self, old: u32) -> [u32; 2] {
-        [self.pair_slot(), self.single_slot(old)].map(|slot| match self.follow[slot] {
-            0 => 0,
-            new => new.wrapping_sub(old),
-        })
-    }
-
     fn learn(&mut self, old: u32, difference: u32) {
         self.history[self.at % HISTORY] = difference;
         self.at = self.at.wrapping_add(1);
+        self.changed = (self.changed << 1) | u32::from(difference != 0);
         update(&mut self.exact[slot(old, EXACT_BITS)], old, difference);
         if difference == 0 {
             return;
