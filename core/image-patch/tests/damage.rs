@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
-use support::{noise, patch};
+use support::{apply, noise, patch};
 use verity_tree::digest::{Salt, hash_blocks};
 
 /// A slot with a block that dm-verity refuses.
@@ -46,6 +46,7 @@ fn images() -> (Vec<u8>, Vec<u8>) {
 fn a_damaged_block_costs_the_frames_that_need_it_and_no_other() {
     let (old, new) = images();
     let made = patch(&[&old], &new);
+    assert!(apply(&made, &[&old]) == new);
     let header = Header::parse_unverified(&made).unwrap();
     let bad = Damaged { bytes: &old, bad: 5_000_000..5_004_096 };
     let sources: [&dyn ReadAt; 1] = [&bad];
@@ -107,8 +108,8 @@ fn a_frame_that_copies_from_one_that_is_missing_waits_for_it() {
     let new = [once.as_slice(), &once].concat();
     let made = patch(&[&Vec::new()], &new);
     let header = Header::parse_unverified(&made).unwrap();
-    let sources: [&dyn ReadAt; 1] =
-        [[].as_slice() as &[u8]; 1].map(|empty| Box::leak(Box::new(empty.to_vec())) as &dyn ReadAt);
+    let nothing: Vec<u8> = Vec::new();
+    let sources: [&dyn ReadAt; 1] = [&nothing];
     let applier = Applier::new(&header, &sources).unwrap();
     let frame = &header.frames[1];
     let coded = &made[frame.coded.start as usize..frame.coded.end as usize];
