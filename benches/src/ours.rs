@@ -151,7 +151,7 @@ pub fn root_partition() -> anyhow::Result<String> {
     ours.build()?;
     let length = ours.described("/root/size")?;
     let mut image = File::open(ours.image())?;
-    image.seek(SeekFrom::Start(erofs_offset(&ours.image())?))?;
+    image.seek(SeekFrom::Start(partition_offset(&ours.image())?))?;
     let path = folder("verity")?.join("root.erofs");
     io::copy(&mut image.take(length), &mut File::create(&path)?)?;
     text(path)
@@ -176,8 +176,11 @@ pub fn base_tree() -> anyhow::Result<String> {
     bail!("the build left no tree.tar in its cache")
 }
 
-/// Where the root partition begins, as `piccolo inspect` says.
-fn erofs_offset(image: &Path) -> anyhow::Result<u64> {
+/// Where the root partition of a disk image begins, as `piccolo inspect` says.
+///
+/// # Errors
+/// When there is none.
+pub fn partition_offset(image: &Path) -> anyhow::Result<u64> {
     let output = piccolo()?.args(["inspect", "--json"]).arg(image).output().context("starting piccolo inspect")?;
     let report: Value = serde_json::from_slice(&output.stdout).context("reading what piccolo inspect says")?;
     let partitions = report["partitions"].as_array().context("piccolo inspect lists no partitions")?;
@@ -186,7 +189,10 @@ fn erofs_offset(image: &Path) -> anyhow::Result<u64> {
 }
 
 /// The built operator's tool.
-fn piccolo() -> anyhow::Result<Command> {
+///
+/// # Errors
+/// When this does not run below `cargo xtask bench`.
+pub fn piccolo() -> anyhow::Result<Command> {
     let path = std::env::var_os("PICCOLO_BIN").context("PICCOLO_BIN is not set: run this as cargo xtask bench")?;
     let mut piccolo = measured::command(path)?;
     piccolo.env("PICCOLO_CACHE", cache()?);

@@ -7,6 +7,7 @@ use crate::{debian, image};
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     image::check_target()?;
     debian::install_all()?;
+    debian::install_for_benches()?;
     let tools = debian::tools_tree()?;
     image::device_programs()?;
     let mut cargo = cargo()?;

@@ -32,6 +32,8 @@ const TEST: [&str; 19] = [
     "python3-venv",
     "sbsigntool",
 ];
+/// Peers that the benches compare with.
+const BENCH: [&str; 7] = ["bsdiff", "casync", "coreutils", "ostree", "xdelta3", "zstd", "zsync"];
 /// Programs of trixie that bookworm does not have, used as oracles in a tree of their own.
 const TOOLS_TREE: &str = "bubblewrap,cryptsetup-bin,erofs-utils,fdisk,kmod,mkosi,squashfs-tools,systemd,systemd-boot-efi,\
                           systemd-boot-tools,systemd-container,systemd-repart,systemd-ukify,dosfstools,mtools,e2fsprogs,\
@@ -47,6 +49,11 @@ pub fn install_for_demo() -> anyhow::Result<()> {
 /// Installs what everything needs.
 pub fn install_all() -> anyhow::Result<()> {
     install(&[BUILD.as_slice(), &RUN, &TEST].concat())
+}
+
+/// Installs what the benches compare with.
+pub fn install_for_benches() -> anyhow::Result<()> {
+    install(&BENCH)
 }
 
 fn install(wanted: &[&str]) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [--detach]   install what is needed, build everything, boot the image, print its URL
   test [FILTER]     every test, virtual machines included
   check             format, lints, repository rules, unit tests: minutes, no root, no virtual machine
-  bench NAME        compare with peers: build, verity, erofs, boot
+  bench NAME        compare with peers: build, verity, erofs, boot, update
   device            build the programs that go onto the device
   image             build the image that the tests boot
   setup             install the Debian packages that the other commands need";

@@ -1,0 +1,203 @@
+//! The same updates with the tools of others
+
+use super::pairs::{Images, Pair};
+use super::zsync;
+use crate::measured::{self, Usage, command};
+use crate::workplace::{empty, folder};
+use anyhow::Context;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+/// A tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// VCDIFF with a source window of 1 GiB.
+    Xdelta,
+    /// zstd with the old image as its dictionary.
+    Zstd,
+    /// The classic.
+    Bsdiff,
+    /// Chunks of 64 KiB in the mean, compressed.
+    Casync,
+    /// rsync's algorithm over HTTP.
+    Zsync,
+    /// Per file, with bsdiff and rolling sums.
+    Ostree,
+    /// An index of blocks of 4 KiB.
+    Rauc,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// So many bytes go over the network.
+    Made {
+        /// The bytes.
+        bytes: u64,
+        /// What making them took, where something is made.
+        usage: Usage,
+    },
+    /// Not possible on this computer.
+    NotRun(String),
+}
+
+impl Peer {
+    /// Fast ones first.
+    pub const ALL: [Self; 7] =
+        [Self::Rauc, Self::Casync, Self::Zsync, Self::Xdelta, Self::Ostree, Self::Zstd, Self::Bsdiff];
+
+    /// For the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xdelta => "xdelta3 -9 1 GiB",
+            Self::Zstd => "zstd -22 --patch-from",
+            Self::Bsdiff => "bsdiff",
+            Self::Casync => "casync 64K",
+            Self::Zsync => "zsync",
+            Self::Ostree => "ostree static delta",
+            Self::Rauc => "RAUC block index",
+        }
+    }
+
+    /// Whether it takes more than a few minutes.
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Zstd | Self::Bsdiff | Self::Ostree)
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When the tool fails or is not there.
+    pub fn measure(self, pair: &Pair) -> anyhow::Result<Outcome> {
+        let work = folder("update-peers")?;
+        empty(&work)?;
+        let (delta, log) = (work.join("delta"), work.join("log"));
+        let (old, new) = (&pair.old.both, &pair.new.both);
+        let made = |usage| Ok(Outcome::Made { bytes: fs::metadata(&delta)?.len(), usage });
+        match self {
+            Self::Xdelta => {
+                let mut xdelta = command("xdelta3")?;
+                xdelta.args(["-e", "-9", "-S", "lzma", "-B", "1073741824", "-W", "16777216", "-f", "-s"]);
+                made(measured::run(xdelta.arg(old).arg(new).arg(&delta), &log)?)
+            }
+            Self::Zstd => {
+                let mut zstd = command("zstd")?;
+                zstd.args(["-q", "--ultra", "-22", "--long=31", "--single-thread", "-f"]);
+                zstd.arg(format!("--patch-from={}", old.display())).arg(new).arg("-o").arg(&delta);
+                made(measured::run(&mut zstd, &log)?)
+            }
+            Self::Bsdiff => {
+                let needed = 17 * fs::metadata(old)?.len();
+                let free = available_memory();
+                if free < needed {
+                    let reason =
+                        format!("needs {} GB of memory, {} are free", needed / 1_000_000_000, free / 1_000_000_000);
+                    return Ok(Outcome::NotRun(reason));
+                }
+                made(measured::run(command("bsdiff")?.arg(old).arg(new).arg(&delta), &log)?)
+            }
+            Self::Casync => casync(old, new, &work),
+            Self::Zsync => zsync::measure(old, new, &work),
+            Self::Ostree => ostree(&pair.old, &pair.new, &work),
+            Self::Rauc => Ok(Outcome::Made { bytes: block_index(old, new)?, usage: Usage::default() }),
+        }
+    }
+}
+
+fn available_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// Chunks of the new image that the old one does not have, as they lie in the store, and the index.
+fn casync(old: &Path, new: &Path, work: &Path) -> anyhow::Result<Outcome> {
+    let (store, log) = (work.join("store.castr"), work.join("log"));
+    let index = |name: &str| work.join(name);
+    let make = |index: &Path, image: &Path| {
+        let mut casync = command("casync")?;
+        casync.args(["make", "--chunk-size=64K"]).arg(format!("--store={}", store.display())).arg(index).arg(image);
+        measured::run(&mut casync, &log)
+    };
+    make(&index("old.caibx"), old)?;
+    let before = size_below(&store)?;
+    let usage = make(&index("new.caibx"), new)?;
+    let bytes = size_below(&store)? - before + fs::metadata(index("new.caibx"))?.len();
+    Ok(Outcome::Made { bytes, usage })
+}
+
+fn size_below(folder: &Path) -> anyhow::Result<u64> {
+    let mut size = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        size += if entry.file_type()?.is_dir() { size_below(&entry.path())? } else { entry.metadata()?.len() };
+    }
+    Ok(size)
+}
+
+/// Both trees, with the unified kernel image as a file of each.
+fn ostree(old: &Images, new: &Images, work: &Path) -> anyhow::Result<Outcome> {
+    let (repository, delta, log) = (work.join("repository"), work.join("delta"), work.join("log"));
+    let ostree = || -> anyhow::Result<_> {
+        let mut ostree = command("ostree")?;
+        ostree.arg(format!("--repo={}", repository.display()));
+        Ok(ostree)
+    };
+    measured::run(ostree()?.args(["init", "--mode=archive"]), &log)?;
+    let mut commits = Vec::new();
+    for (name, images) in [("old", old), ("new", new)] {
+        let tree = work.join(name);
+        measured::run(command("fsck.erofs")?.arg(format!("--extract={}", tree.display())).arg(&images.root), &log)?;
+        fs::copy(&images.uki, tree.join("uki.efi"))?;
+        let mut commit = ostree()?;
+        commit.args(["commit", "--branch=system", "--owner-uid=0", "--owner-gid=0", "--no-xattrs"]);
+        measured::run(commit.arg(format!("--tree=dir={}", tree.display())), &log)?;
+        let text = fs::read_to_string(&log)?;
+        commits.push(text.lines().last().context("ostree commit printed no commit")?.to_owned());
+    }
+    let mut generate = ostree()?;
+    generate.args(["static-delta", "generate", "--inline", "--max-bsdiff-size=128"]);
+    generate.arg(format!("--from={}", commits[0])).arg(format!("--to={}", commits[1]));
+    let usage = measured::run(generate.arg(format!("--filename={}", delta.display())), &log)?;
+    Ok(Outcome::Made { bytes: fs::metadata(&delta)?.len(), usage })
+}
+
+/// What RAUC's adaptive updates download: each block of 4 KiB that the old image does not have, uncompressed as a bundle in
+/// verity format holds it, and the index with a SHA-256 per block. Counted here; RAUC itself needs a device to install to.
+fn block_index(old: &Path, new: &Path) -> anyhow::Result<u64> {
+    let mut have: HashSet<[u8; 32]> = HashSet::new();
+    blocks(old, |digest| {
+        have.insert(digest);
+    })?;
+    let (mut missing, mut all) = (0, 0);
+    blocks(new, |digest| {
+        all += 1;
+        missing += u64::from(have.insert(digest));
+    })?;
+    Ok(missing * 4096 + all * 32)
+}
+
+fn blocks(path: &Path, mut found: impl FnMut([u8; 32])) -> anyhow::Result<()> {
+    let mut file = File::open(path)?;
+    let salt = verity_tree::digest::Salt::new([])?;
+    let mut buffer = vec![0; 256 * 4096];
+    loop {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match file.read(&mut buffer[filled..])? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        if filled == 0 {
+            return Ok(());
+        }
+        buffer[filled..].fill(0);
+        let count = filled.div_ceil(4096);
+        let mut digests = vec![[0; 32]; count];
+        verity_tree::digest::hash_blocks(&salt, &buffer[..count * 4096], &mut digests);
+        digests.into_iter().for_each(&mut found);
+    }
+}

@@ -1,0 +1,119 @@
+//! From operations to frames.
+
+use crate::digest::FrameDigest;
+use crate::format::{FRAME, FrameEntry, write_number};
+use crate::frame::Models;
+use crate::make::blocks::BLOCK;
+use crate::operation::{Kind, Operation};
+use crate::range_coder::Encoder;
+use crate::source::ReadAt;
+use std::io;
+use std::ops::Range;
+use verity_tree::digest::Salt;
+
+/// Most new bytes of a frame.
+const NEW: u64 = 1 << 20;
+
+/// Cuts the output: frames of 4 MiB, and shorter ones where much of it is new, because what is new must be fetched again when
+/// a download is cut off within the frame.
+pub(crate) fn cut(operations: &[(u64, Operation)], length: u64) -> Vec<Range<u64>> {
+    let mut frames = Vec::new();
+    let mut start = 0;
+    let mut next = 0;
+    while start < length {
+        let mut end = (start + FRAME).min(length);
+        let mut new = 0;
+        while let Some((at, operation)) = operations.get(next).filter(|(at, _)| *at < end) {
+            let here = (*at).max(start)..(at + operation.length).min(end);
+            if matches!(operation.kind, Kind::Literal | Kind::Stored) {
+                let room = NEW - new;
+                if here.end - here.start > room {
+                    end = ((here.start + room) / BLOCK * BLOCK).max(start + BLOCK).min(length);
+                    break;
+                }
+                new += here.end - here.start;
+            }
+            if at + operation.length > end {
+                break;
+            }
+            next += 1;
+        }
+        frames.push(start..end);
+        start = end;
+    }
+    frames
+}
+
+/// A frame's code and what the header says about it.
+pub(crate) struct Coded {
+    pub(crate) entry: FrameEntry,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What all frames are made from.
+pub(crate) struct Origin<'a> {
+    pub(crate) sources: &'a dyn ReadAt,
+    pub(crate) output: &'a dyn ReadAt,
+    pub(crate) operations: &'a [(u64, Operation)],
+    pub(crate) salt: &'a Salt,
+    pub(crate) first_distance: i64,
+}
+
+impl Origin<'_> {
+    /// Codes a frame.
+    pub(crate) fn code(&self, frame: &Range<u64>) -> io::Result<Coded> {
+        let mut new = vec![0; (frame.end - frame.start) as usize];
+        self.output.read_exact_at(frame.start, &mut new)?;
+        let digest = FrameDigest::of(self.salt, &new, &mut Vec::new());
+        let mut old = Vec::new();
+        let mut coder = Encoder::new();
+        let mut stored = Vec::new();
+        let source_length = self.sources.length();
+        let mut models = Models::new(self.first_distance);
+        let first = self.operations.partition_point(|(at, operation)| at + operation.length <= frame.start);
+        for (at, operation) in self.operations[first..].iter().take_while(|(at, _)| *at < frame.end) {
+            let (from, to) = ((*at).max(frame.start), (at + operation.length).min(frame.end));
+            let here = (from - frame.start) as usize..(to - frame.start) as usize;
+            let mut operation =
+                Operation { length: to - from, source: operation.source.wrapping_add(from - at), ..*operation };
+            if operation.kind.has_source() {
+                old.resize(here.len(), 0);
+                match operation.source.checked_sub(source_length) {
+                    None => self.sources.read_exact_at(operation.source, &mut old)?,
+                    Some(written) => self.output.read_exact_at(written, &mut old)?,
+                }
+                if old != new[here.clone()] {
+                    operation.kind = Kind::Difference;
+                }
+            }
+            operation = models.operations.code(&mut coder, from, operation);
+            let (before, rest) = new.split_at_mut(here.start);
+            let bytes = &mut rest[..here.len()];
+            match operation.kind {
+                Kind::Copy | Kind::Zero => {}
+                Kind::Difference => models.difference(&mut coder, from, &old, bytes),
+                Kind::Literal => models.literal(&mut coder, before, bytes),
+                Kind::Stored => stored.extend_from_slice(bytes),
+            }
+        }
+        let mut bytes = together(&stored, coder);
+        if bytes.len() > new.len() {
+            // Nothing was gained: store it all.
+            let all = Operation { kind: Kind::Stored, length: new.len() as u64, source: 0 };
+            let mut coder = Encoder::new();
+            Models::new(self.first_distance).operations.code(&mut coder, frame.start, all);
+            bytes = together(&new, coder);
+        }
+        let entry = FrameEntry { output_length: frame.end - frame.start, coded_length: bytes.len() as u64, digest };
+        Ok(Coded { entry, bytes })
+    }
+}
+
+/// A frame's bytes: how many are stored, those, and the code.
+fn together(stored: &[u8], coder: Encoder) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_number(&mut bytes, stored.len() as u64);
+    bytes.extend_from_slice(stored);
+    bytes.extend_from_slice(&coder.finish());
+    bytes
+}
