@@ -129,8 +129,12 @@ pub struct Patch {
     pub file: Artifact,
     /// How much of the file is about the root image.
     pub root_size: u64,
-    /// How much of the file is about the UKI.
+    /// How much of the file is about the UKI; it comes behind the part about the root image.
     pub uki_size: u64,
+    /// SHA-256 of the header of the first part (see `docs/reference/patch-format.md`): the header has the hashes of all else.
+    pub root_header: Sha256Digest,
+    /// SHA-256 of the header of the second part.
+    pub uki_header: Sha256Digest,
     /// Most memory that applying it takes.
     pub memory: u64,
     /// What a device must be able to do to apply it, beyond the first version of the patch format. A device leaves out a

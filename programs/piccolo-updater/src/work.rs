@@ -3,6 +3,7 @@
 pub mod check;
 mod fetch;
 pub mod install;
+mod patch;
 mod repository;
 pub mod write;
 

@@ -2,5 +2,6 @@
 
 pub mod artifacts;
 pub mod built;
+pub mod patches;
 pub mod place;
 pub mod rollout;

@@ -193,7 +193,7 @@ impl BootEntries {
             _ => {}
         }
         self.check_room(size)?;
-        let file = File::options().write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
+        let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
         Ok(UkiWriter { file, path, hash: Sha256::new() })
     }
 
@@ -303,6 +303,14 @@ impl Write for UkiWriter {
 }
 
 impl UkiWriter {
+    /// Reads back what was written: patches copy from it.
+    ///
+    /// # Errors
+    /// When the disk cannot be read, or the range is not written yet.
+    pub fn read_back(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, bytes, offset)
+    }
+
     /// Brings it to the disk. It still has no name that anything starts.
     ///
     /// # Errors

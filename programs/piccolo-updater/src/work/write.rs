@@ -7,6 +7,7 @@ use release_metadata::release::Release;
 use release_source::error::SourceError;
 use release_source::repository::TrustedRepository;
 use thiserror::Error;
+use tracing::info;
 use update_engine::event::WriteProblem;
 use update_engine::offer::{Offer, Way};
 use update_engine::record::Progress;
@@ -17,7 +18,7 @@ use update_store::release::ReleaseFile;
 use update_store::resume::ResumeFile;
 
 use super::fetch::Steady;
-use super::{Worker, problem, repository};
+use super::{Worker, patch, problem, repository};
 
 /// Bytes decompressed at once.
 const PIECE: usize = 1 << 20;
@@ -26,7 +27,7 @@ const WINDOW_LOG: u32 = 26;
 
 /// Why an image was not made.
 #[derive(Debug, Error)]
-enum WriteError {
+pub(super) enum WriteError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
@@ -37,6 +38,8 @@ enum WriteError {
     Store(#[from] StoreError),
     #[error("{name} of the release cannot be decompressed")]
     Decompress { name: String, source: std::io::Error },
+    #[error("writing {what} did not work")]
+    Write { what: &'static str, source: std::io::Error },
     #[error("{0}")]
     Unusable(String),
     #[error("stopped")]
@@ -72,9 +75,15 @@ fn make(
     let mut report = Report { worker, operation, progress: Progress::default() };
     match way {
         Way::Full => full_root(worker, repository, release, &mut report)?,
-        Way::Patch | Way::Chunks => {
-            return Err(WriteError::Unusable(format!("this version cannot make an image by {way}")));
+        Way::Patch => {
+            patch::root(worker, repository, release, &mut report)?;
+            match patch::uki(worker, repository, release, &entries, &mut report) {
+                // The ESP is not verified, so the running UKI may be another one than was installed. The whole one is small.
+                Err(error) if error.another_way_may_help() => info!("the UKI could not be made by patch: {error}"),
+                done => return done,
+            }
         }
+        Way::Chunks => return Err(WriteError::Unusable("this version cannot make an image from chunks".to_owned())),
     }
     full_uki(worker, repository, release, &entries, &mut report)
 }
@@ -141,10 +150,7 @@ fn full_uki(
         if size > uki.size {
             return Err(WriteError::Unusable(format!("uki.zst holds more than the {} bytes of the UKI", uki.size)));
         }
-        writer.write_all(&piece[..count]).map_err(|source| {
-            let name = "the UKI".to_owned();
-            WriteError::Decompress { name, source }
-        })?;
+        writer.write_all(&piece[..count]).map_err(|source| WriteError::Write { what: "the UKI", source })?;
         report.tell(Progress { downloaded: before + stream.downloaded(), ..report.progress });
     }
     Ok(writer.finish(uki.sha256)?)
@@ -194,13 +200,13 @@ impl WriteError {
             Self::Image(image) => matches!(image, ImageError::TooLong { .. } | ImageError::TooShort { .. }),
             Self::Entries(entries) => matches!(entries, BootEntriesError::OtherImage { .. }),
             Self::Decompress { .. } | Self::Unusable(_) => true,
-            Self::Store(_) | Self::Stopped => false,
+            Self::Store(_) | Self::Write { .. } | Self::Stopped => false,
         }
     }
 }
 
 /// Tells the engine how far the image is, not more often than anybody can see.
-struct Report<'w> {
+pub(super) struct Report<'w> {
     worker: &'w Worker,
     operation: u64,
     progress: Progress,
@@ -210,7 +216,13 @@ impl Report<'_> {
     /// Bytes between two reports.
     const STEP: u64 = 4 << 20;
 
-    fn tell(&mut self, progress: Progress) {
+    /// What was told last.
+    pub(super) fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Tells it.
+    pub(super) fn tell(&mut self, progress: Progress) {
         let step = |new: u64, old: u64| new / Self::STEP != old / Self::STEP;
         let worth_it = step(progress.image, self.progress.image) || step(progress.downloaded, self.progress.downloaded);
         self.progress = progress;

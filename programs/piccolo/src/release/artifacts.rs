@@ -1,6 +1,7 @@
 //! The files of a release. Each way to get one has a maker; a new way is one more line in [`MAKERS`].
 
 use super::built::Built;
+use super::patches;
 use super::place::check_cancelled;
 use crate::failure::{Failure, FailureKind, OrFail};
 use crate::report::Report;
@@ -9,6 +10,8 @@ use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
 use release_metadata::path::{FULL_ROOT, FULL_UKI};
 use release_metadata::release::{Chunks, FullImages, Patch};
+use release_metadata::updates::Updates;
+use release_repository::repository::Repository;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -24,6 +27,12 @@ pub struct Making<'a> {
     pub built: &'a mut Built,
     /// Where files go, each under its path in the release.
     pub directory: &'a Path,
+    /// Where older releases are.
+    pub repository: &'a Repository,
+    /// The stream, with its older releases.
+    pub updates: &'a Updates,
+    /// From how many older releases patches are made.
+    pub patches: usize,
     /// How hard zstd tries, 1 to 19.
     pub level: i32,
     /// Tells how far it is.
@@ -46,7 +55,7 @@ type Maker = fn(&mut Making<'_>, &mut Ways) -> Result<(), Failure>;
 
 /// Every way to get a release. The first one also finds out the hash of the root image, which others may want. Makers that start from older
 /// releases take their images from `release_repository::images`.
-const MAKERS: [Maker; 1] = [full_images];
+const MAKERS: [Maker; 2] = [full_images, patches::patches];
 
 /// Makes all files of a release.
 pub fn make(making: &mut Making<'_>) -> Result<Ways, Failure> {

@@ -79,10 +79,11 @@ impl Operator {
         BuiltRelease { directory }
     }
 
-    /// Publishes a release for everybody at once.
-    pub fn publish(&self, release: &BuiltRelease) {
+    /// Publishes a release for everybody at once, with patches from this many older ones.
+    pub fn publish(&self, release: &BuiltRelease, patches: usize) {
         let directory = release.directory.as_os_str();
-        let arguments: [&OsStr; 9] = [
+        let patches = patches.to_string();
+        let arguments: [&OsStr; 11] = [
             "release".as_ref(),
             "publish".as_ref(),
             directory,
@@ -92,6 +93,8 @@ impl Operator {
             "1".as_ref(),
             "--share".as_ref(),
             "100%".as_ref(),
+            "--patches".as_ref(),
+            patches.as_ref(),
         ];
         piccolo(self.directory.path(), arguments);
     }

@@ -1,21 +1,35 @@
 //! A device finds a release, makes it in the other slot, restarts into it, and keeps it when it is healthy.
 
+use serde_json::Value;
 use test_bench::{TestMachine, TestOptions};
 
 use crate::operator::{Operator, updates, wait_for_updates};
 
 #[test]
+fn a_device_updates_itself_by_patch_and_keeps_a_healthy_release() {
+    let downloaded = update("patch", 8);
+    // One file of a few bytes is another one; the old release's images have 300 MB.
+    assert!(downloaded < 100_000, "the patch had {downloaded} bytes");
+}
+
+#[test]
 fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
+    let downloaded = update("full", 0);
+    assert!(downloaded > 50_000_000, "the full image had {downloaded} bytes");
+}
+
+/// Updates a device from one release to the next in this way, and gives what it downloaded.
+fn update(way: &str, patches: usize) -> u64 {
     let operator = Operator::new();
     let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
-    operator.publish(&old);
+    operator.publish(&old, patches);
     let mut machine = TestMachine::start(&old.image(), TestOptions::default());
     let first_boot = machine.boot_id();
     wait_for_updates(&mut machine, "up to date", |updates| {
         updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
     });
 
-    operator.publish(&new);
+    operator.publish(&new, patches);
     machine.succeed("piccolo device update check");
     machine.wait_for_restart(&first_boot);
     let kept =
@@ -25,10 +39,12 @@ fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
     let system = machine.api_get("/api/v1/system");
     assert_eq!((&system["slot"], &system["release"]["version"]), (&"b".into(), &"1.1.0".into()), "{system}");
     assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi\npiccolo_1.1.0.efi");
-    let history = machine.succeed("piccolo device update history --json");
-    assert!(history.contains("\"updated\"") && history.contains("\"full\""), "{history}");
+    let history: Value = serde_json::from_str(&machine.succeed("piccolo device update history --json")).unwrap();
+    let last = &history["entries"][0];
+    assert_eq!((&last["outcome"], &last["way"]), (&"updated".into(), &way.into()), "{history}");
 
     // It is the verified root that answers, and it goes on answering: the next start is the same release.
     machine.reboot();
-    assert_eq!(updates(&mut machine)["running"], "1.1.0");
+    wait_for_updates(&mut machine, "those of the new release", |updates| updates["running"] == "1.1.0");
+    last["downloaded_bytes"].as_u64().unwrap()
 }

@@ -12,6 +12,7 @@ use recipe::Size;
 use release_metadata::release::{self, Needs, Release};
 use release_metadata::stream::StreamName;
 use release_metadata::updates::{ReleaseEntry, Updates};
+use release_repository::images::PATCH_SOURCES;
 use release_repository::repository::Repository;
 use release_repository::storage::Watch;
 use serde::Serialize;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Devices with a smaller data partition refuse the release.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     needs_data: Option<Size>,
+    /// From how many older releases devices get patches; 0 makes none.
+    #[arg(long, default_value_t = PATCH_SOURCES, value_name = "NUMBER", value_parser = patch_sources)]
+    patches: usize,
     /// How hard to compress; 19 makes the smallest files.
     #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=19))]
     level: i32,
@@ -70,7 +74,15 @@ pub fn run(place: &PlaceArgs, args: &Args, report: &Report) -> Result<(), Failur
     check_new(&repository, &stream, &built)?;
 
     let files = staging(&args.directory).or_fail(FailureKind::Requirement)?;
-    let ways = make(&mut Making { built: &mut built, directory: files.path(), level: args.level, report })?;
+    let ways = make(&mut Making {
+        built: &mut built,
+        directory: files.path(),
+        repository: &repository,
+        updates: &updates,
+        patches: args.patches,
+        level: args.level,
+        report,
+    })?;
     let now = whole_seconds(Timestamp::now());
     let release = describe(&built, &stream, ways, args, now)?;
     // Wrong is found here, and not when half of it is public.
@@ -201,6 +213,11 @@ fn summary(published: &Published) -> String {
 
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn patch_sources(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number <= PATCH_SOURCES);
+    number.ok_or_else(|| format!("`{text}` is not a number from 0 to {PATCH_SOURCES}"))
 }
 
 fn size(text: &str) -> Result<Size, String> {
