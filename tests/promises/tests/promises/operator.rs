@@ -109,13 +109,6 @@ pub fn piccolo<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<I
     assert!(output.status.success(), "{}: {said}", output.status);
 }
 
-/// Where the guest says that its updates stand.
-#[track_caller]
-pub fn updates(machine: &mut TestMachine) -> Value {
-    let text = machine.succeed("piccolo device update status --json");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
 /// Waits until the guest's updates are as `wanted` says, and gives what the guest said then.
 #[track_caller]
 pub fn wait_for_updates(machine: &mut TestMachine, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {

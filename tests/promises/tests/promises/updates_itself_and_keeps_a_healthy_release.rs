@@ -3,7 +3,7 @@
 use serde_json::Value;
 use test_bench::{TestMachine, TestOptions};
 
-use crate::operator::{Operator, updates, wait_for_updates};
+use crate::operator::{Operator, wait_for_updates};
 
 #[test]
 fn a_device_updates_itself_by_patch_and_keeps_a_healthy_release() {
