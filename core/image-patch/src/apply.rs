@@ -9,7 +9,6 @@ use crate::range_coder::Decoder;
 use crate::source::ReadAt;
 use crate::window::Window;
 use std::io;
-use std::ops::Range;
 use verity_tree::digest::BlockDigest;
 
 /// Why a frame was not made. What is missing then are the bytes at the frame's [`output`](crate::format::Frame::output).
@@ -199,49 +198,63 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Reads from the sources, from this frame's own output, or from earlier output.
-    fn read(&self, address: u64, before: &[u8], window: &mut Window, bytes: &mut [u8]) -> Result<(), FrameError> {
-        let length = bytes.len() as u64;
+    /// Reads from the sources, behind them from earlier output, and behind that from this frame's own.
+    fn read(
+        &self,
+        mut address: u64,
+        before: &[u8],
+        window: &mut Window,
+        mut bytes: &mut [u8],
+    ) -> Result<(), FrameError> {
         let mut start = 0;
         for (index, source_length) in self.applier.header.sources.iter().enumerate() {
             let offset = address.wrapping_sub(start);
-            if address >= start && offset < *source_length {
-                if length > source_length - offset {
-                    return Err(FrameError::Damaged { what: "a copy crosses the end of a source" });
-                }
+            if address >= start && offset < *source_length && !bytes.is_empty() {
+                let (here, behind) = split(bytes, source_length - offset);
+                let length = here.len() as u64;
                 let source = self.applier.sources[index];
-                return window
-                    .read(index, source, *source_length, offset, bytes)
-                    .map_err(|source| FrameError::Source { source_index: index, offset, length, source });
+                window.read(index, source, *source_length, offset, here).map_err(|source| FrameError::Source {
+                    source_index: index,
+                    offset,
+                    length,
+                    source,
+                })?;
+                (address, bytes) = (address + length, behind);
             }
             start += source_length;
         }
-        self.read_output(address.wrapping_sub(start), before, bytes)
-    }
-
-    fn read_output(&self, offset: u64, before: &[u8], bytes: &mut [u8]) -> Result<(), FrameError> {
-        let range: Range<u64> = offset..offset.saturating_add(bytes.len() as u64);
-        let here = self.start..self.start + before.len() as u64;
-        if range.end <= here.start {
-            let length = bytes.len() as u64;
-            let frames = self.applier.header.frame_at(offset).into_iter().flat_map(|first| first..);
-            let mut frames = frames.take_while(|frame| {
-                self.applier.header.frames.get(*frame).is_some_and(|frame| frame.output.start < range.end)
-            });
-            if let Some(frame) = frames.find(|frame| !self.written.done.contains(*frame)) {
-                return Err(FrameError::Waiting { frame });
-            }
-            return self.written.output.read_exact_at(offset, bytes).map_err(|source| FrameError::Output {
-                offset,
-                length,
-                source,
-            });
-        }
-        if range.start >= here.start && range.end <= here.end {
-            let from = (range.start - here.start) as usize;
-            bytes.copy_from_slice(&before[from..][..bytes.len()]);
+        if bytes.is_empty() {
             return Ok(());
         }
-        Err(FrameError::Damaged { what: "a copy reads output that is not made yet" })
+        let offset = address.wrapping_sub(start);
+        let (earlier, own) = split(bytes, self.start.saturating_sub(offset));
+        self.read_earlier(offset, earlier)?;
+        let from = usize::try_from((offset + earlier.len() as u64).wrapping_sub(self.start)).unwrap_or(usize::MAX);
+        let made = from.checked_add(own.len()).and_then(|end| before.get(from..end));
+        if !own.is_empty() {
+            own.copy_from_slice(made.ok_or(FrameError::Damaged { what: "a copy reads output that is not made yet" })?);
+        }
+        Ok(())
     }
+
+    fn read_earlier(&self, offset: u64, bytes: &mut [u8]) -> Result<(), FrameError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let length = bytes.len() as u64;
+        let frames = &self.applier.header.frames;
+        let first = self.applier.header.frame_at(offset).unwrap_or(frames.len());
+        let behind = frames.partition_point(|frame| frame.output.start < offset.saturating_add(length));
+        if let Some(frame) = (first..behind).find(|frame| !self.written.done.contains(*frame)) {
+            return Err(FrameError::Waiting { frame });
+        }
+        let result = self.written.output.read_exact_at(offset, bytes);
+        result.map_err(|source| FrameError::Output { offset, length, source })
+    }
+}
+
+/// The first `most` bytes, or all, and the rest.
+fn split(bytes: &mut [u8], most: u64) -> (&mut [u8], &mut [u8]) {
+    let middle = usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.split_at_mut(middle)
 }

@@ -130,6 +130,16 @@ fn what_occurs_twice_is_sent_once() {
 }
 
 #[test]
+fn a_copy_may_go_on_in_the_next_source_and_in_the_output() {
+    let (one, two) = (noise(6, 4 * 4096), noise(7, 4 * 4096));
+    let start = noise(8, 4 * 4096);
+    let new = [start.as_slice(), &one, &two, &start].concat();
+    let made = patch(&[&one, &two], &new);
+    assert_eq!(apply(&made, &[&one, &two]), new);
+    assert!(made.len() < start.len() + 300, "{} bytes", made.len());
+}
+
+#[test]
 fn a_table_in_which_every_row_changed_is_nearly_free() {
     let row = |index: u32, shift: u32| [index * 4, 0, 2, 5, 1000 + index * 17 % 5 * 3 + index * 40 + shift, 0];
     let table = |from: u32, shift: u32| -> Vec<u8> {

@@ -68,7 +68,6 @@ impl Origin<'_> {
         let mut old = Vec::new();
         let mut coder = Encoder::new();
         let mut stored = Vec::new();
-        let source_length = self.sources.length();
         let mut models = Models::new(self.first_distance);
         let first = self.operations.partition_point(|(at, operation)| at + operation.length <= frame.start);
         for (at, operation) in self.operations[first..].iter().take_while(|(at, _)| *at < frame.end) {
@@ -78,10 +77,7 @@ impl Origin<'_> {
                 Operation { length: to - from, source: operation.source.wrapping_add(from - at), ..*operation };
             if operation.kind.has_source() {
                 old.resize(here.len(), 0);
-                match operation.source.checked_sub(source_length) {
-                    None => self.sources.read_exact_at(operation.source, &mut old)?,
-                    Some(written) => self.output.read_exact_at(written, &mut old)?,
-                }
+                self.read(operation.source, &mut old)?;
                 if old != new[here.clone()] {
                     operation.kind = Kind::Difference;
                 }
@@ -106,6 +102,20 @@ impl Origin<'_> {
         }
         let entry = FrameEntry { output_length: frame.end - frame.start, coded_length: bytes.len() as u64, digest };
         Ok(Coded { entry, bytes })
+    }
+
+    /// Reads from the sources, and behind them from the output.
+    fn read(&self, address: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let length = self.sources.length();
+        let here = usize::try_from(length.saturating_sub(address)).unwrap_or(usize::MAX).min(bytes.len());
+        let (from_sources, from_output) = bytes.split_at_mut(here);
+        if !from_sources.is_empty() {
+            self.sources.read_exact_at(address, from_sources)?;
+        }
+        if !from_output.is_empty() {
+            self.output.read_exact_at((address + here as u64).saturating_sub(length), from_output)?;
+        }
+        Ok(())
     }
 }
 
