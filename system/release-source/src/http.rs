@@ -47,37 +47,18 @@ pub struct HttpTransfer {
 
 impl HttpClient {
     pub fn new(base: &Url, settings: &SourceSettings) -> Result<Self, SourceError> {
-        let refuse = |what| move |error: reqwest::Error| SourceError::Settings { what, problem: innermost(&error) };
-        let mut builder = Client::builder()
-            .user_agent(settings.user_agent.clone())
-            .connect_timeout(settings.connect_timeout)
-            .redirect(Policy::custom(|attempt| {
-                let from_https = attempt.previous().first().is_some_and(|first| first.scheme() == "https");
-                if attempt.previous().len() > MAXIMUM_REDIRECTS {
-                    attempt.error(format!("it redirects more than {MAXIMUM_REDIRECTS} times"))
-                } else if from_https && attempt.url().scheme() != "https" {
-                    attempt.error("it redirects from https to http")
-                } else {
-                    attempt.follow()
-                }
-            }))
-            .referer(false)
-            // What the environment says is for programs to read and to pass on.
-            .no_proxy();
-        if let Some(proxy) = &settings.proxy {
-            builder = builder.proxy(Proxy::all(proxy).map_err(refuse("the proxy"))?);
-        }
-        for certificate in &settings.certificates {
-            let certificate = Certificate::from_pem(certificate).map_err(refuse("a certificate"))?;
-            builder = builder.add_root_certificate(certificate);
-        }
+        let client = match client(settings, Authorities::System) {
+            // A device without certificates of authorities can still read from a server that needs none.
+            Err(_) if base.scheme() == "http" => client(settings, Authorities::Settings),
+            other => other,
+        }?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| SourceError::Settings { what: "this system", problem: error.to_string() })?;
         Ok(Self {
             base: base.clone(),
-            client: builder.build().map_err(refuse("TLS"))?,
+            client,
             runtime: Arc::new(runtime),
             stall: settings.stall_timeout,
             cancel: settings.cancel.clone(),
@@ -153,6 +134,45 @@ impl HttpClient {
             }
         })
     }
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, Copy)]
+enum Authorities {
+    /// The system's, and those of the settings.
+    System,
+    /// Those of the settings.
+    Settings,
+}
+
+fn client(settings: &SourceSettings, authorities: Authorities) -> Result<Client, SourceError> {
+    let refuse = |what| move |error: reqwest::Error| SourceError::Settings { what, problem: innermost(&error) };
+    let mut builder = Client::builder()
+        .user_agent(settings.user_agent.clone())
+        .connect_timeout(settings.connect_timeout)
+        .redirect(Policy::custom(|attempt| {
+            let from_https = attempt.previous().first().is_some_and(|first| first.scheme() == "https");
+            if attempt.previous().len() > MAXIMUM_REDIRECTS {
+                attempt.error(format!("it redirects more than {MAXIMUM_REDIRECTS} times"))
+            } else if from_https && attempt.url().scheme() != "https" {
+                attempt.error("it redirects from https to http")
+            } else {
+                attempt.follow()
+            }
+        }))
+        .referer(false)
+        // What the environment says is for programs to read and to pass on.
+        .no_proxy();
+    if let Some(proxy) = &settings.proxy {
+        builder = builder.proxy(Proxy::all(proxy).map_err(refuse("the proxy"))?);
+    }
+    let certificates = settings.certificates.iter().map(|pem| Certificate::from_pem(pem));
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(refuse("a certificate"))?;
+    builder = match authorities {
+        Authorities::System => builder.tls_certs_merge(certificates),
+        Authorities::Settings => builder.tls_certs_only(certificates),
+    };
+    builder.build().map_err(refuse("TLS"))
 }
 
 impl HttpTransfer {

@@ -84,8 +84,20 @@ impl PlaceArgs {
         }
     }
 
-    /// The repository, verified.
+    /// The repository, verified, to be changed: nobody else can write to it meanwhile.
     pub fn open(&self) -> Result<Repository, Failure> {
+        self.verified(|| self.storage())
+    }
+
+    /// The repository, verified, to be looked at.
+    pub fn open_to_read(&self) -> Result<Repository, Failure> {
+        self.verified(|| match self.directory() {
+            Some(directory) => Ok(Box::new(Directory::read_only(directory)) as Box<dyn Storage>),
+            None => self.storage(),
+        })
+    }
+
+    fn verified(&self, storage: impl FnOnce() -> Result<Box<dyn Storage>, Failure>) -> Result<Repository, Failure> {
         let keys = self.first_keys()?;
         let path = keys.join(ROOT_FILE);
         let root = read_limited(&path, MAXIMUM_ROOT).map_err(|error| {
@@ -99,7 +111,7 @@ impl PlaceArgs {
             let error = anyhow!("{} holds no repository; piccolo release init makes one", directory.display());
             return Err(Failure::new(FailureKind::Input, error));
         }
-        Repository::open(self.storage()?, &root, &keys.join(SEEN)).map_err(failure)
+        Repository::open(storage()?, &root, &keys.join(SEEN)).map_err(failure)
     }
 
     /// All keys at hand.

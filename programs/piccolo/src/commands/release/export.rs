@@ -49,7 +49,7 @@ struct Exported {
 
 /// Exports.
 pub fn run(place: &PlaceArgs, args: &Args, report: &Report) -> Result<(), Failure> {
-    let repository = place.open()?;
+    let repository = place.open_to_read()?;
     let updates = repository.updates(&args.stream).map_err(failure)?;
     let releases = chosen(&repository, &updates, args)?;
     {

@@ -32,7 +32,7 @@ struct Expiry {
 
 /// Lists.
 pub fn run(place: &PlaceArgs, args: &Args, report: &Report) -> Result<(), Failure> {
-    let repository = place.open()?;
+    let repository = place.open_to_read()?;
     let wanted: Vec<StreamName> =
         repository.streams().filter(|stream| args.stream.as_ref().is_none_or(|wanted| wanted == stream)).collect();
     if let (true, Some(stream)) = (wanted.is_empty(), &args.stream) {
