@@ -193,7 +193,8 @@ impl BootEntries {
             _ => {}
         }
         self.check_room(size)?;
-        let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
+        let file =
+            File::options().read(true).write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
         Ok(UkiWriter { file, path, hash: Sha256::new() })
     }
 
