@@ -46,11 +46,12 @@ impl Checkout {
     pub fn new(workshop: &Workshop, place: &str, umask: &'static str) -> Self {
         let root = workshop.path().join(place);
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let programs = ["piccolod", "piccolo-initrd"].map(|name| repository.join("target/release").join(name));
+        let programs = ["piccolod", "piccolo-updater", "piccolo-initrd", "piccolo"]
+            .map(|name| repository.join("target/release").join(name));
         let missing = programs.iter().find(|program| !program.is_file());
         assert_eq!(missing, None, "not built: run through `cargo xtask test`, which builds the device's programs");
         let script = "umask $0; mkdir -p \"$1/target/release\" && cp -r \"$2\" \"$1/os\" && \
-                      cp \"$3\" \"$4\" \"$1/target/release/\" && cp \"$5\" \"$1/lock.json\"";
+                      cp \"$3\" \"$4\" \"$5\" \"$6\" \"$1/target/release/\" && cp \"$7\" \"$1/lock.json\"";
         let mut copy = oracle::command("sh");
         copy.args(["-c", script, umask]).arg(&root).arg(repository.join("os")).args(programs).arg(lockfile());
         oracle::content("coreutils", &mut copy);

@@ -30,5 +30,5 @@ fn the_image_boots_to_a_healthy_api() {
 
     // No unit failed, and the loader's counter was taken off the entry: this boot was good.
     assert_eq!(machine.succeed("systemctl --failed --plain --no-legend").trim(), "");
-    machine.succeed("timeout 60 sh -c 'until ls /efi/EFI/Linux/*.efi | grep -qv +; do sleep 1; done'");
+    machine.succeed("timeout 110 sh -c 'until ls /efi/EFI/Linux/*.efi | grep -qv +; do sleep 1; done'");
 }
