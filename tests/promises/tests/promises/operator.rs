@@ -102,6 +102,7 @@ impl Operator {
 
 /// Runs the operator's tool in a directory; it must succeed.
 #[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a test runs the program that it is about")]
 pub fn piccolo<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) {
     let tool = std::env::var_os("PICCOLO_BIN").expect("PICCOLO_BIN is not set: run through `cargo xtask test`");
     let output = Command::new(tool).args(arguments).current_dir(directory).output().unwrap();
