@@ -61,7 +61,6 @@ pub fn to_run(found: Vec<Script>) -> Vec<Script> {
 #[cfg(test)]
 mod tests {
     use super::{DIRECTORIES, Script, to_run};
-    use crate::verdict::Need;
 
     fn script(directory: usize, name: &str) -> Script {
         let (directory, need) = DIRECTORIES[directory];
