@@ -26,7 +26,13 @@ fn the_document_is_openapi_3_1_and_lists_every_path_of_the_contract() {
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     assert_eq!(
         paths,
-        [device_api::EVENTS_PATH, device_api::HEALTH_PATH, device_api::OPENAPI_PATH, device_api::SYSTEM_PATH]
+        [
+            device_api::EVENTS_PATH,
+            device_api::HEALTH_PATH,
+            device_api::OPENAPI_PATH,
+            device_api::SYSTEM_PATH,
+            device_api::UPDATES_PATH,
+        ]
     );
 }
 

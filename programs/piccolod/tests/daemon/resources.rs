@@ -33,6 +33,28 @@ fn a_device_without_any_facts_cannot_work_and_says_so_with_its_status_code() {
 }
 
 #[test]
+fn updates_are_what_the_updater_published_and_nothing_where_none_runs() {
+    let tree = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(&["--listen", "127.0.0.1:0", "--facts-from", tree.path().to_str().unwrap()], &[]);
+    assert_eq!(daemon.get("/api/v1/updates").status(), 404);
+
+    let published = serde_json::json!({
+        "state": "idle", "message": "Release 1.4.0 runs.", "running": "1.4.0", "stream": "stable", "bad": [], "settings_problems": [],
+    });
+    let place = tree.path().join(device_api::UPDATES_STATUS_FILE.trim_start_matches('/'));
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(&place, published.to_string()).unwrap();
+    // What it publishes is read every two seconds.
+    let daemon = Daemon::start(&["--listen", "127.0.0.1:0", "--facts-from", tree.path().to_str().unwrap()], &[]);
+    let response = daemon.get("/api/v1/updates");
+    assert_eq!((response.status(), response.json()), (200, published));
+
+    std::fs::write(&place, "{\"state\": \"from a newer updater\"}").unwrap();
+    let daemon = Daemon::start(&["--listen", "127.0.0.1:0", "--facts-from", tree.path().to_str().unwrap()], &[]);
+    assert_eq!(daemon.get("/api/v1/updates").status(), 404, "what is not understood is not passed on");
+}
+
+#[test]
 fn head_says_what_get_would_send() {
     let daemon = Daemon::over_tree("piccolo-as-designed");
     for path in ["/", "/api/v1/health", "/api/v1/system", "/api/v1/openapi.json", "/assets/status.css"] {
