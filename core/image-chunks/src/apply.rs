@@ -13,6 +13,8 @@ use zstd::zstd_safe::DCtx;
 const WRITE_SIZE: u64 = 1 << 20;
 /// The first bytes of every zstd frame, which packs leave out.
 pub(crate) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The first bytes of a zstd dictionary with tables of its own.
+pub(crate) const DICTIONARY_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 /// Fetched at once instead of the first chunk of the seed that is damaged; the double for each further one, because damage is rarely
 /// alone.
 const FIRST_REPAIR: u64 = 32 << 10;
@@ -113,6 +115,7 @@ impl Assembly<'_> {
             repair: FIRST_REPAIR,
             chunk: Vec::new(),
             frame: Vec::new(),
+            context: DCtx::create(),
             result: Assembled::default(),
         };
         for (place, part) in places_within(index, plan.image_ranges()) {
@@ -141,15 +144,19 @@ struct Writing {
 impl Writing {
     /// Reads back what was written, or is about to be.
     fn read(&self, output: &mut dyn Output, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let from_output = self.start.saturating_sub(offset).min(buffer.len() as u64);
-        let Some(start) = (offset + from_output).checked_sub(self.start) else {
-            return output.read_exact_at(offset, buffer);
-        };
-        let (before, here) = buffer.split_at_mut(from_output as usize);
-        let start = usize::try_from(start).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        let end = start.checked_add(here.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        here.copy_from_slice(self.bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?);
-        if before.is_empty() { Ok(()) } else { output.read_exact_at(offset, before) }
+        let end = offset + buffer.len() as u64;
+        let waiting = self.start.clamp(offset, end)..(self.start + self.bytes.len() as u64).clamp(offset, end);
+        let (before, rest) = buffer.split_at_mut((waiting.start - offset) as usize);
+        let (here, behind) = rest.split_at_mut((waiting.end - waiting.start) as usize);
+        if !here.is_empty() {
+            here.copy_from_slice(&self.bytes[(waiting.start - self.start) as usize..][..here.len()]);
+        }
+        for (offset, bytes) in [(offset, before), (waiting.end, behind)] {
+            if !bytes.is_empty() {
+                output.read_exact_at(offset, bytes)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +186,7 @@ struct Making<'a> {
     /// The chunk that was made last.
     chunk: Vec<u8>,
     frame: Vec<u8>,
+    context: DCtx<'static>,
     result: Assembled,
 }
 
@@ -284,9 +292,14 @@ impl Making<'_> {
             self.frame.extend(packed);
             // zstd writes no more than there is room for.
             self.chunk.reserve(chunk.length as usize);
-            let mut context = DCtx::try_create().ok_or_else(wrong)?;
-            context.ref_prefix(history).map_err(|_| wrong())?;
-            context.decompress(&mut self.chunk, &self.frame).map_err(|_| wrong())?;
+            let unpacked = if history.starts_with(&DICTIONARY_MAGIC) {
+                // A prefix is content whatever it begins with.
+                let mut context = DCtx::create();
+                context.ref_prefix(history).and_then(|_| context.decompress(&mut self.chunk, &self.frame))
+            } else {
+                self.context.decompress_using_dict(&mut self.chunk, &self.frame, history)
+            };
+            unpacked.map_err(|_| wrong())?;
         }
         if ChunkDigest::of(&self.chunk) == chunk.digest { Ok(()) } else { Err(wrong()) }
     }

@@ -1,12 +1,13 @@
 //! Makes chunks of an image: packs and index.
 
+use crate::apply::{DICTIONARY_MAGIC, ZSTD_MAGIC};
 use crate::cut::{Average, Cutter, Piece};
 use crate::digest::ChunkDigest;
 use crate::history::{self, History};
 use crate::index::{Chunk, Content, Index, IndexError, Run};
 use crate::parallel::{Cancelled, Work, each_section};
 use crate::source::ReadAt;
-use crate::{BLOCK_SIZE, HISTORY_STEP, MAXIMUM_IMAGE, apply::ZSTD_MAGIC};
+use crate::{BLOCK_SIZE, HISTORY_STEP, MAXIMUM_IMAGE};
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
@@ -14,8 +15,6 @@ use zstd::zstd_safe::{CCtx, CDict, CParameter, compress_bound, get_error_name};
 
 /// zstd's level. Higher ones take ten times as long and save less than a hundredth.
 const LEVEL: i32 = 12;
-/// The first bytes of a zstd dictionary with tables of its own.
-const DICTIONARY_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 /// Size from which on a pack is full.
 const PACK_SIZE: u64 = 64 << 20;
 

@@ -37,7 +37,7 @@ impl ReadAt for Damaged<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn the_new_image_comes_out((old, new) in pair(), request_cost in 0..20_000_u32) {
@@ -184,13 +184,25 @@ fn chunks_are_compressed_with_what_stands_before_them() {
     let mut output = vec![0; new.len()];
     assembled(&index, &plan, &old, &mut packs, &mut output).unwrap();
     assert!(output == new);
-    for from in [1 << 20, 5 << 20, (6 << 20) + 12345, 13 << 20] {
+    for from in [5 << 20, (6 << 20) + 12345] {
         let rest = std::iter::once(from..new.len() as u64).collect();
         let plan = Plan::ranges(&index, &chunks, rest, 1000).unwrap();
         output[from as usize..].fill(0xee);
         assembled(&index, &plan, &old, &mut packs, &mut output).unwrap();
         assert!(output == new, "went wrong from {from}");
     }
+}
+
+#[test]
+fn a_history_that_looks_like_a_dictionary_is_content() {
+    let mut new = [&[0x37, 0xa4, 0x30, 0xec][..], &noise(1, (1 << 20) - 4)].concat();
+    new.extend_from_within(..4 << 10);
+    new.extend(vec![b'x'; 4096]);
+    let (index, mut packs) = made(&new);
+    let plan = Plan::whole(&index, &SeedChunks::none(), 0);
+    let mut output = vec![0; new.len()];
+    assembled(&index, &plan, &Vec::new(), &mut packs, &mut output).unwrap();
+    assert!(output == new);
 }
 
 #[test]
@@ -217,12 +229,12 @@ fn a_seed_that_is_all_wrong_takes_few_requests() {
 #[test]
 fn the_number_of_threads_does_not_change_the_bytes() {
     let (_, new) = large_pair();
-    let made = [1, 2, 5].map(|threads| {
+    let made = [1, 3].map(|threads| {
         let mut packs = Vec::new();
         let index = with_work(threads, |work| make(&new, &mut packs, work)).unwrap();
         (index.to_bytes(), packs)
     });
-    assert!(made[0] == made[1] && made[0] == made[2]);
+    assert!(made[0] == made[1]);
 }
 
 #[test]
