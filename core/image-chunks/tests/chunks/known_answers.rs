@@ -1,10 +1,8 @@
 //! The known answers of `docs/reference/chunk-format.md`: computed there by other means than this crate.
 
-mod support;
-
+use crate::support::{made, noise};
 use image_chunks::cut::{Average, Cutter, Piece};
 use image_chunks::digest::ChunkDigest;
-use support::{made, noise};
 
 #[test]
 fn noise_is_cut_where_the_reference_says() {

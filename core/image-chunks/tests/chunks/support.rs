@@ -1,6 +1,6 @@
 //! Images to test with, and the ways through the crate.
 
-#![allow(dead_code, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its images has failed")]
 
 use image_chunks::apply::{AssembleError, Assembled, Assembly};
 use image_chunks::index::Index;
@@ -90,7 +90,7 @@ pub fn with_work<T>(threads: usize, run: impl FnOnce(&mut Work<'_>) -> T) -> T {
 }
 
 /// The index of an image, and its packs.
-pub fn made(image: &Vec<u8>) -> (Index, Vec<Vec<u8>>) {
+pub fn made(image: &dyn ReadAt) -> (Index, Vec<Vec<u8>>) {
     let mut packs = Vec::new();
     let index = with_work(2, |work| make(image, &mut packs, work)).unwrap();
     (index, packs)

@@ -1,7 +1,6 @@
 //! The image comes out, whatever the seed is and whatever happened before.
 
-mod support;
-
+use crate::support::{assembled, found, image, made, noise, pair, with_work};
 use image_chunks::apply::{AssembleError, Assembly};
 use image_chunks::index::Index;
 use image_chunks::make::{MakeError, make};
@@ -14,7 +13,6 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
-use support::{assembled, found, image, made, noise, pair, with_work};
 
 /// A slot with blocks that dm-verity refuses.
 struct Damaged<'a> {

@@ -1,7 +1,6 @@
 //! Indexes and differences that nobody vouches for.
 
-mod support;
-
+use crate::support::{image, made, pair};
 use image_chunks::cut::Average;
 use image_chunks::difference::{self, DifferenceError};
 use image_chunks::digest::ChunkDigest;
@@ -11,7 +10,6 @@ use image_chunks::seed::SeedChunks;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
 use proptest::prop_oneof;
-use support::{image, made, pair};
 
 fn chunk(length: u32) -> Chunk {
     Chunk { digest: ChunkDigest([7; 16]), length, packed: 1 }
@@ -22,10 +20,8 @@ fn content(runs: Vec<Run>, chunks: Vec<Chunk>) -> Content {
 }
 
 fn refused(content: Content) -> &'static str {
-    match Index::new(content) {
-        Err(IndexError::Content { what }) => what,
-        other => panic!("{other:?}"),
-    }
+    let Err(IndexError::Content { what }) = Index::new(content) else { return "not refused" };
+    what
 }
 
 #[test]
