@@ -90,6 +90,8 @@ impl Engine {
         engine.tell(Event::Started(boot))?;
         // Whoever was blessed before this program started is told so.
         engine.entries_changed()?;
+        // There is something to read also where nothing has changed.
+        engine.publish();
         Ok(engine)
     }
 

@@ -2,8 +2,12 @@
 
 use crate::support::protection;
 use serde_json::Value;
+use std::thread;
+use std::time::{Duration, Instant};
 use test_bench::{TestMachine, TestOptions, test_image};
 
+/// How long the updater may take to say something after the API answers.
+const UPDATER_START: Duration = Duration::from_mins(2);
 /// Most resident memory of the idle daemon, in bytes.
 const MEMORY_LIMIT: u64 = 20 << 20;
 
@@ -27,6 +31,15 @@ fn the_image_boots_to_a_healthy_api() {
 
     let page = machine.http_get("/");
     assert_eq!(page.status, 200);
+
+    // An image that knows no repository looks nowhere, and says so.
+    let deadline = Instant::now() + UPDATER_START;
+    while machine.http_get("/api/v1/updates").status != 200 {
+        assert!(Instant::now() < deadline, "the updater says nothing");
+        thread::sleep(Duration::from_millis(500));
+    }
+    let updates = machine.api_get("/api/v1/updates");
+    assert_eq!((&updates["state"], &updates["source"]), (&"idle".into(), &Value::Null), "{updates}");
 
     // No unit failed, and the loader's counter was taken off the entry: this boot was good.
     assert_eq!(machine.succeed("systemctl --failed --plain --no-legend").trim(), "");
