@@ -18,12 +18,10 @@ use release_source::error::SourceError;
 use release_source::repository::TrustedRepository;
 use update_engine::record::Progress;
 use update_slots::boot_entries::{BootEntries, UkiWriter};
-use update_slots::image::ImageWriter;
-use update_store::resume::ResumeFile;
 
 use super::Worker;
 use super::check::patch_for;
-use super::write::{Report, WriteError};
+use super::write::{Report, WriteError, inactive_image};
 
 /// Attempts to go on after a cut, before the engine puts the rest off.
 const ATTEMPTS: u32 = 5;
@@ -36,11 +34,9 @@ pub fn root(
     report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
     let patch = patch(worker, release)?;
-    let resume = ResumeFile::below(&worker.paths.state);
     let image = &release.root;
-    let done = resume.position(image.root_hash)?;
     let slots = &worker.paths.slots;
-    let mut writer = ImageWriter::open(&slots.root(worker.device.active.other()), image.size, done)?;
+    let (mut writer, resume) = inactive_image(worker, release)?;
     if writer.written() < image.size {
         let file = repository.artifact(release, &patch.file);
         let mut part = Part { file, start: 0, length: patch.root_size, worker };

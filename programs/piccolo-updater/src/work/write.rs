@@ -88,6 +88,18 @@ fn make(
     full_uki(worker, repository, release, &entries, &mut report)
 }
 
+/// The inactive slot, to go on where the image of this release was left.
+pub(super) fn inactive_image(worker: &Worker, release: &Release) -> Result<(ImageWriter, ResumeFile), WriteError> {
+    let resume = ResumeFile::below(&worker.paths.state);
+    let done = resume.position(release.root.root_hash)?;
+    if done == 0 {
+        // What is noted of another image is about to be overwritten, and must not be believed after a power cut.
+        resume.forget()?;
+    }
+    let target = worker.paths.slots.root(worker.device.active.other());
+    Ok((ImageWriter::open(&target, release.root.size, done)?, resume))
+}
+
 /// The whole root image, compressed.
 fn full_root(
     worker: &Worker,
@@ -95,11 +107,8 @@ fn full_root(
     release: &Release,
     report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
-    let resume = ResumeFile::below(&worker.paths.state);
     let root = &release.root;
-    let done = resume.position(root.root_hash)?;
-    let target = worker.paths.slots.root(worker.device.active.other());
-    let mut image = ImageWriter::open(&target, root.size, done)?;
+    let (mut image, resume) = inactive_image(worker, release)?;
     if image.written() < root.size {
         let file = repository.artifact(release, &release.full.root).whole()?;
         let mut stream = Decompressed::new("root.zst", Steady::new(file, worker.cancel.clone()))?;
