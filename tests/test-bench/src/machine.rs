@@ -324,10 +324,10 @@ impl TestMachine {
         self.machine.as_mut().expect("the machine is on")
     }
 
-    /// Waits for the guest agent: it starts after the API on some boots.
+    /// Waits for the guest agent: it starts after the API on some boots, and the guest may be restarting itself.
     #[track_caller]
     fn agent(&mut self) -> GuestAgent {
-        let deadline = Instant::now() + COMMAND_TIMEOUT;
+        let deadline = Instant::now() + BOOT_TIMEOUT;
         loop {
             match self.try_agent() {
                 Ok(agent) => return agent,
