@@ -165,6 +165,14 @@ impl TestMachine {
         agent.run(command, COMMAND_TIMEOUT).unwrap_or_else(|error| panic!("`{command}` could not be run: {error}"))
     }
 
+    /// Runs a command of the guest's shell, as root, if the guest can just now: it may be restarting itself.
+    ///
+    /// # Errors
+    /// When the guest agent does not answer, or stops doing so before the command has ended.
+    pub fn try_run(&mut self, command: &str) -> io::Result<CommandOutput> {
+        self.try_agent()?.run(command, COMMAND_TIMEOUT)
+    }
+
     /// Runs a command of the guest's shell and gives its standard output without the final line end.
     ///
     /// # Panics
@@ -231,10 +239,7 @@ impl TestMachine {
     pub fn wait_for_restart(&mut self, before: &str) {
         let deadline = Instant::now() + BOOT_TIMEOUT;
         loop {
-            let now = self
-                .try_agent()
-                .and_then(|mut agent| agent.run("cat /proc/sys/kernel/random/boot_id", COMMAND_TIMEOUT));
-            match now {
+            match self.try_run("cat /proc/sys/kernel/random/boot_id") {
                 Ok(now) if now.stdout.trim_end() != before => break,
                 _ => assert!(Instant::now() < deadline, "the guest did not restart in {} s", BOOT_TIMEOUT.as_secs()),
             }

@@ -15,7 +15,7 @@ use test_bench::{TestMachine, test_image};
 /// Where a guest finds the host's loopback.
 const HOST: &str = "10.0.2.2";
 /// A whole update takes this long on a slow, emulated machine.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(20);
 
 /// Keys, a repository and a web server.
 pub struct Operator {
@@ -110,20 +110,22 @@ pub fn piccolo<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<I
     assert!(output.status.success(), "{}: {said}", output.status);
 }
 
-/// Waits until the guest's updates are as `wanted` says, and gives what the guest said then.
+/// Waits until the guest's updates are as `wanted` says, and gives what the guest said then. The guest may restart meanwhile.
 #[track_caller]
 pub fn wait_for_updates(machine: &mut TestMachine, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + PATIENCE;
+    let mut last = String::new();
     loop {
-        let output = machine.run("piccolo device update status --json");
-        let said = serde_json::from_str::<Value>(&output.stdout).unwrap_or_default();
-        if wanted(&said) {
-            return said;
+        if let Ok(output) = machine.try_run("piccolo device update status --json") {
+            let said = serde_json::from_str::<Value>(&output.stdout).unwrap_or_default();
+            if wanted(&said) {
+                return said;
+            }
+            last = format!("{said}\n{}", output.stderr);
         }
         assert!(
             Instant::now() < deadline,
-            "the updates of the guest are not {what}: {said}\n{}\n{}",
-            output.stderr,
+            "the updates of the guest are not {what}: {last}\n{}",
             machine.run("journalctl -b -u piccolo-updater --no-pager | tail -50").stdout
         );
         thread::sleep(Duration::from_secs(1));
