@@ -8,6 +8,8 @@ pub mod install;
 mod patch;
 mod repository;
 mod source;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 use std::error::Error;

@@ -37,11 +37,12 @@ pub fn root(
     let (mut writer, resume) = inactive_image(worker, release)?;
     if writer.written() < image.size {
         let file = repository.artifact(release, &patch.file);
-        let mut part = Part { file, start: 0, length: patch.root_size, worker };
+        let mut part = Part { file, start: 0, length: patch.root_size, header_length: 0, worker };
         let header = part.header(patch.root_header)?;
         if header.output != image.size {
             return Err(WriteError::Unusable("the patch makes an image of another size".to_owned()));
         }
+        let header_length = part.header_length;
         let active = Source::open(slots.active_root())?;
         let sources: [&dyn ReadAt; 1] = [&active];
         let applier = Applier::new(&header, &sources).map_err(|error| WriteError::Unusable(error.to_string()))?;
@@ -73,7 +74,7 @@ pub fn root(
             }
             known = 0;
             made.insert(number);
-            let downloaded = codes.downloaded() + repair.downloaded;
+            let downloaded = header_length + codes.downloaded() + repair.downloaded;
             report.tell(Progress { image: writer.written(), downloaded });
         }
     }
@@ -98,7 +99,7 @@ pub fn uki(
     let new_root = Source::front_of(&worker.paths.slots.root(worker.device.active.other()), release.root.size)?;
     let old_uki = Source::open(&running)?;
     let file = repository.artifact(release, &patch.file);
-    let mut part = Part { file, start: patch.root_size, length: patch.uki_size, worker };
+    let mut part = Part { file, start: patch.root_size, length: patch.uki_size, header_length: 0, worker };
     let header = part.header(patch.uki_header)?;
     if header.output != uki.size {
         return Err(WriteError::Unusable("the patch makes a UKI of another size".to_owned()));
@@ -110,6 +111,7 @@ pub fn uki(
     let mut codes = part.codes(&header, 0)?;
     let mut buffer = FrameBuffer::default();
     let before = report.progress();
+    let header_length = part.header_length;
     for (number, frame) in header.frames.iter().enumerate() {
         let code = next(&mut codes, frame.coded.end - frame.coded.start)?;
         let output = Made { length: frame.output.start, read: &|offset, bytes| writer.read_back(offset, bytes) };
@@ -118,7 +120,7 @@ pub fn uki(
             .map_err(|error| WriteError::Unusable(error.to_string()))?;
         write_uki(&mut writer, buffer.output())?;
         made.insert(number);
-        report.tell(Progress { downloaded: before.downloaded + codes.downloaded(), ..before });
+        report.tell(Progress { downloaded: before.downloaded + header_length + codes.downloaded(), ..before });
     }
     Ok(writer.finish(uki.sha256)?)
 }
@@ -179,15 +181,20 @@ struct Part<'w> {
     file: ArtifactFile,
     start: u64,
     length: u64,
+    /// Bytes of the header, once it is here.
+    header_length: u64,
     worker: &'w Worker,
 }
 
 impl Part<'_> {
     fn header(&mut self, expected: Sha256Digest) -> Result<Header, WriteError> {
         let unusable = |error: image_patch::format::HeaderError| WriteError::Unusable(error.to_string());
-        let start = self.bytes(0, 16.min(self.length))?;
-        let length = Header::length(&start).map_err(unusable)? as u64;
-        let header = self.bytes(0, length.min(self.length))?;
+        // Its first bytes say how long it is.
+        let mut header = self.bytes(0, 16.min(self.length))?;
+        let length = (Header::length(&header).map_err(unusable)? as u64).min(self.length);
+        let begun = header.len() as u64;
+        header.extend(self.bytes(begun, length.saturating_sub(begun))?);
+        self.header_length = header.len() as u64;
         Header::parse(&header, &expected.0).map_err(unusable)
     }
 

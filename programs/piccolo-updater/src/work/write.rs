@@ -50,9 +50,10 @@ pub fn write(worker: &Worker, operation: u64, offer: &Offer, way: Way) -> Result
         return Err(WriteProblem::Way(update_engine::event::Problem { reason }));
     }
     ReleaseFile::below(&worker.paths.state).keep(&release).map_err(|error| WriteProblem::Now(problem(&error)))?;
-    let mut report = Report { worker, operation, progress: Progress::default(), damaged: Vec::new() };
+    let mut report =
+        Report { worker, operation, progress: Progress::default(), told: Progress::default(), damaged: Vec::new() };
     let made = make(worker, &repository, &release, way, &mut report);
-    report.tell_damage();
+    report.tell_rest();
     made.map_err(|error| {
         let problem = problem(&error);
         if error.another_way_may_help() { WriteProblem::Way(problem) } else { WriteProblem::Now(problem) }
@@ -123,6 +124,7 @@ pub(super) struct Report<'w> {
     worker: &'w Worker,
     operation: u64,
     progress: Progress,
+    told: Progress,
     /// Ranges of the active slot.
     damaged: Vec<Range<u64>>,
 }
@@ -148,22 +150,24 @@ impl Report<'_> {
         }
     }
 
-    /// Tells what was noted.
-    fn tell_damage(&self) {
-        if self.damaged.is_empty() {
-            return;
+    /// Tells what was not worth telling before.
+    fn tell_rest(&self) {
+        if self.progress != self.told {
+            self.worker.progress(self.operation, self.progress);
         }
-        let bytes = self.damaged.iter().map(|range| range.end - range.start).sum();
-        let places = u32::try_from(self.damaged.len()).unwrap_or(u32::MAX);
-        self.worker.tell(Event::SlotDamaged { operation: self.operation, places, bytes });
+        if !self.damaged.is_empty() {
+            let bytes = self.damaged.iter().map(|range| range.end - range.start).sum();
+            let places = u32::try_from(self.damaged.len()).unwrap_or(u32::MAX);
+            self.worker.tell(Event::SlotDamaged { operation: self.operation, places, bytes });
+        }
     }
 
     /// Tells it.
     pub(super) fn tell(&mut self, progress: Progress) {
         let step = |new: u64, old: u64| new / Self::STEP != old / Self::STEP;
-        let worth_it = step(progress.image, self.progress.image) || step(progress.downloaded, self.progress.downloaded);
         self.progress = progress;
-        if worth_it {
+        if step(progress.image, self.told.image) || step(progress.downloaded, self.told.downloaded) {
+            self.told = progress;
             self.worker.progress(self.operation, progress);
         }
     }
