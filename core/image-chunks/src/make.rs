@@ -13,8 +13,8 @@ use std::io;
 use std::ops::Range;
 use zstd::zstd_safe::{CCtx, CDict, CParameter, compress_bound, get_error_name};
 
-/// zstd's level. Higher ones take ten times as long and save less than a hundredth.
-const LEVEL: i32 = 12;
+/// zstd's level. Higher ones take ten times as long and save less than a hundredth; low ones are for trying out.
+pub const BEST_LEVEL: i32 = 12;
 /// Size from which on a pack is full.
 const PACK_SIZE: u64 = 64 << 20;
 
@@ -93,6 +93,19 @@ impl From<Cancelled> for MakeError {
 /// # Errors
 /// When the image cannot be read, is no image or changes, a pack cannot be written, or it was cancelled.
 pub fn make(image: &dyn ReadAt, packs: &mut dyn PackWriter, work: &mut Work<'_>) -> Result<Index, MakeError> {
+    make_at_level(image, packs, BEST_LEVEL, work)
+}
+
+/// As [`make`], with another of zstd's levels: less time, larger packs.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_at_level(
+    image: &dyn ReadAt,
+    packs: &mut dyn PackWriter,
+    level: i32,
+    work: &mut Work<'_>,
+) -> Result<Index, MakeError> {
     let size = image.length();
     if size > MAXIMUM_IMAGE || !size.is_multiple_of(BLOCK_SIZE) {
         return Err(MakeError::Size { size });
@@ -103,7 +116,7 @@ pub fn make(image: &dyn ReadAt, packs: &mut dyn PackWriter, work: &mut Work<'_>)
     let listed = list(image, average, &mut Work { threads: *threads, progress: &mut first, cancelled })?;
     let mut second = |done, _| progress(size + done, 2 * size);
     let work = &mut Work { threads: *threads, progress: &mut second, cancelled };
-    let (packs, packed) = pack(image, &listed, packs, work)?;
+    let (packs, packed) = pack(image, &listed, packs, level, work)?;
     let chunks = listed.new.iter().zip(packed);
     let chunks = chunks.map(|(new, packed)| Chunk { digest: new.digest, length: new.length, packed }).collect();
     Ok(Index::new(Content { average, packs, runs: listed.runs, chunks })?)
@@ -189,6 +202,7 @@ fn pack(
     image: &dyn ReadAt,
     listed: &Listed,
     writer: &mut dyn PackWriter,
+    level: i32,
     work: &mut Work<'_>,
 ) -> Result<(Vec<u32>, Vec<u32>), MakeError> {
     let (mut packs, mut packed) = (Vec::new(), Vec::new());
@@ -196,7 +210,7 @@ fn pack(
     each_section::<_, MakeError>(
         image.length(),
         work,
-        |range| pack_section(image, listed, range),
+        |range| pack_section(image, listed, level, range),
         |section| {
             for bytes in section {
                 let pack = packs.len();
@@ -216,7 +230,7 @@ fn pack(
 }
 
 /// The chunks that first occur in a section, as they lie in the pack.
-fn pack_section(image: &dyn ReadAt, listed: &Listed, range: Range<u64>) -> Result<Vec<Vec<u8>>, MakeError> {
+fn pack_section(image: &dyn ReadAt, listed: &Listed, level: i32, range: Range<u64>) -> Result<Vec<Vec<u8>>, MakeError> {
     let position = |offset| listed.new.partition_point(|new| new.offset < offset);
     let mut packed = Vec::new();
     let mut history = History::default();
@@ -226,20 +240,20 @@ fn pack_section(image: &dyn ReadAt, listed: &Listed, range: Range<u64>) -> Resul
         if let Some(last) = new.last() {
             let history = history.get(&history::range(start), |offset, bytes| read_into(image, offset, bytes))?;
             let bytes = read(image, start..last.offset + u64::from(last.length))?;
-            packed.append(&mut pack_step(history, &bytes, start, new)?);
+            packed.append(&mut pack_step(history, level, &bytes, start, new)?);
         }
     }
     Ok(packed)
 }
 
 /// The chunks that have one history. `bytes` are those of the image from `start` on.
-fn pack_step(history: &[u8], bytes: &[u8], start: u64, new: &[New]) -> Result<Vec<Vec<u8>>, MakeError> {
+fn pack_step(history: &[u8], level: i32, bytes: &[u8], start: u64, new: &[New]) -> Result<Vec<Vec<u8>>, MakeError> {
     // zstd would take it for a dictionary with tables; whoever unpacks does not.
     let history = if history.starts_with(&DICTIONARY_MAGIC) { &[] } else { history };
-    let dictionary = CDict::create(history, LEVEL);
+    let dictionary = CDict::create(history, level);
     let mut context = CCtx::create();
     let failed = |code| MakeError::Compress { reason: get_error_name(code) };
-    context.set_parameter(CParameter::CompressionLevel(LEVEL)).map_err(failed)?;
+    context.set_parameter(CParameter::CompressionLevel(level)).map_err(failed)?;
     context.set_parameter(CParameter::DictIdFlag(false)).map_err(failed)?;
     context.ref_cdict(&dictionary).map_err(failed)?;
     new.iter().map(|new| pack_chunk(&mut context, &bytes[(new.offset - start) as usize..], new)).collect()

@@ -7,7 +7,7 @@ use crate::failure::{Failure, FailureKind, OrFail};
 use anyhow::{Context, anyhow};
 use image_chunks::difference;
 use image_chunks::index::MAXIMUM_BYTES;
-use image_chunks::make::{MakeError, PackWriter, make};
+use image_chunks::make::{BEST_LEVEL, MakeError, PackWriter, make_at_level};
 use image_chunks::parallel::Work;
 use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
@@ -35,7 +35,7 @@ pub fn chunks(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let flag = making.report.cancel().flag();
         let mut work = Work { threads, progress: &mut progress, cancelled: &flag };
-        make(&image, &mut packs, &mut work).map_err(|error| match error {
+        make_at_level(&image, &mut packs, making.level.min(BEST_LEVEL), &mut work).map_err(|error| match error {
             MakeError::Cancelled => Failure::new(FailureKind::Cancelled, anyhow!(error)),
             error @ MakeError::Write { .. } => Failure::new(FailureKind::Requirement, anyhow!(error)),
             error => Failure::new(FailureKind::Input, anyhow!(error)),
