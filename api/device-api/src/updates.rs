@@ -41,6 +41,9 @@ pub struct Updates {
     /// The version that the device stays on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<String>,
+    /// What was found damaged in the system that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_damage: Option<SlotDamage>,
     /// Releases that are not taken again until the operator says so.
     pub bad: Vec<BadUpdate>,
     /// What is wrong with the settings, a sentence each. While there is anything here, the device does not restart by itself.
@@ -145,6 +148,19 @@ pub struct Waiting {
     /// Until when, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// Parts of the running system that an update could not read from the disk, or found changed. It made them otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SlotDamage {
+    /// What it means and what to do, for people.
+    pub message: String,
+    /// When it was found, the last time.
+    pub at: String,
+    /// How many places.
+    pub places: u32,
+    /// How many bytes, at most.
+    pub bytes: u64,
 }
 
 /// Something that went wrong.

@@ -36,6 +36,24 @@ pub fn patch(from: Version) -> ArtifactPath {
     ArtifactPath(format!("from-{from}.patch"))
 }
 
+/// The index of the chunks, in the directory of its release.
+#[must_use]
+pub fn chunk_index() -> ArtifactPath {
+    ArtifactPath("chunks.idx".to_owned())
+}
+
+/// The index of the chunks as a difference to that of another release: `chunks-from-1.3.0.idx`.
+#[must_use]
+pub fn chunk_index_from(from: Version) -> ArtifactPath {
+    ArtifactPath(format!("chunks-from-{from}.idx"))
+}
+
+/// A pack of chunks, numbered from 0: `chunks/0000.pack`.
+#[must_use]
+pub fn chunk_pack(number: usize) -> ArtifactPath {
+    ArtifactPath(format!("chunks/{number:04}.pack"))
+}
+
 /// The name of a file relative to the directory of its release, such as `root.zst` or `chunks/0007.pack`.
 ///
 /// 1 to 4 parts with `/` between them, 200 characters at most; each part has letters, digits and `.` `_` `~` `-`, and begins with a

@@ -36,6 +36,15 @@ pub enum Event {
         /// How it went.
         result: Result<(), WriteProblem>,
     },
+    /// Parts of the active slot cannot be read or are not what belongs there; they were made otherwise.
+    SlotDamaged {
+        /// Of the action.
+        operation: u64,
+        /// How many places.
+        places: u32,
+        /// How many bytes, at most.
+        bytes: u64,
+    },
     /// The inactive slot was read back.
     Verified {
         /// Of the action.

@@ -12,7 +12,7 @@ use crate::action::Action;
 use crate::event::{Event, Permission};
 use crate::history::{BadRelease, HistoryEntry, Outcome};
 use crate::policy::Policy;
-use crate::record::{Activity, BAD_KEPT, Failure, HISTORY_KEPT, Phase, Record, Update, Wait, kept};
+use crate::record::{Activity, BAD_KEPT, Failure, HISTORY_KEPT, Phase, Record, SlotDamage, Update, Wait, kept};
 
 /// How long a restart may take before the machine is taken not to restart at all.
 const REBOOT_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -79,6 +79,9 @@ pub fn on_event(record: &mut Record, event: Event, now: Timestamp, policy: &Poli
             Ok(machine.answered(operation, |machine| machine.progressed(progress)))
         }
         Event::Written { operation, result } => Ok(machine.answered(operation, |machine| machine.written(result))),
+        Event::SlotDamaged { operation, places, bytes } => {
+            Ok(machine.answered(operation, |machine| machine.slot_damaged(places, bytes)))
+        }
         Event::Verified { operation, result } => Ok(machine.answered(operation, |machine| machine.verified(result))),
         Event::Preflighted { operation, result } => {
             Ok(machine.answered(operation, |machine| machine.preflighted(result)))
@@ -160,6 +163,12 @@ impl Machine<'_> {
         self.record.phase = Phase::Rebooting { update };
         self.record.next_try = self.after(REBOOT_PATIENCE);
         demote.into_iter().chain([Action::Reboot]).collect()
+    }
+
+    /// A part of the slot that runs was found damaged.
+    fn slot_damaged(&mut self, places: u32, bytes: u64) -> Vec<Action> {
+        self.record.slot_damage = Some(SlotDamage { at: self.now, places, bytes });
+        Vec::new()
     }
 
     /// The release has shown that it is healthy.

@@ -54,6 +54,20 @@ pub struct Record {
     /// When to look again, or to try again what failed.
     #[serde(default)]
     pub next_try: Option<Timestamp>,
+    /// What was found damaged in the slot that runs.
+    #[serde(default)]
+    pub slot_damage: Option<SlotDamage>,
+}
+
+/// Damage of the slot that runs, found where an update read from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotDamage {
+    /// When it was found, the last time.
+    pub at: Timestamp,
+    /// How many places.
+    pub places: u32,
+    /// How many bytes, at most.
+    pub bytes: u64,
 }
 
 /// What went wrong, and how often in a row.
@@ -224,6 +238,7 @@ impl Record {
             no_update: None,
             failure: None,
             next_try: None,
+            slot_damage: None,
         }
     }
 

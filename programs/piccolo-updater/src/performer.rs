@@ -14,6 +14,7 @@ use update_engine::action::Action;
 use update_engine::event::Event;
 use update_schedule::decision::Progress;
 use update_slots::boot_entries::BootEntries;
+use update_store::chunk_index::ChunkIndexes;
 use update_store::release::ReleaseFile;
 use update_store::resume::ResumeFile;
 use update_store::trial::TrialFile;
@@ -93,6 +94,7 @@ impl Performer {
                 ResumeFile::below(state).forget()?;
                 TrialFile::below(state).forget()?;
                 ReleaseFile::below(state).forget()?;
+                ChunkIndexes::below(state).remove_all_but(self.worker.device.root_hash)?;
                 Ok(entries.remove_unfinished()?)
             }
         }

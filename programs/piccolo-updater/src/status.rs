@@ -1,8 +1,8 @@
 //! From the record to what people and programs read.
 
 use device_api::updates::{
-    BadUpdate, OfferedRelease, OfferedWay, UpdateActivity, UpdateFailure, UpdateHistory, UpdateHistoryEntry,
-    UpdateOutcome, UpdateProgress, UpdateState, UpdateWay, Updates, Waiting,
+    BadUpdate, OfferedRelease, OfferedWay, SlotDamage, UpdateActivity, UpdateFailure, UpdateHistory,
+    UpdateHistoryEntry, UpdateOutcome, UpdateProgress, UpdateState, UpdateWay, Updates, Waiting,
 };
 use update_engine::history::{HistoryEntry, Outcome};
 use update_engine::offer::{Offer, Way};
@@ -35,6 +35,17 @@ pub fn updates(record: &Record, device: &Device, settings: &LoadedSettings) -> U
         last_check: record.last_check.map(|at| at.to_string()),
         next_try: record.next_try.map(|at| at.to_string()),
         pinned: record.pinned.map(|version| version.to_string()),
+        slot_damage: record.slot_damage.as_ref().map(|damage| SlotDamage {
+            message: format!(
+                "The disk gives back parts of release {} wrongly ({} in {} places). Updates make up for it; save your data, and replace the disk.",
+                record.running,
+                size(damage.bytes),
+                damage.places
+            ),
+            at: damage.at.to_string(),
+            places: damage.places,
+            bytes: damage.bytes,
+        }),
         bad: record
             .bad
             .iter()

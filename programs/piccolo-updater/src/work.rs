@@ -1,10 +1,15 @@
 //! The long actions.
 
 pub mod check;
+mod chunks;
 mod fetch;
+mod full;
 pub mod install;
 mod patch;
 mod repository;
+mod source;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 use std::error::Error;
@@ -37,7 +42,12 @@ pub struct Worker {
 impl Worker {
     /// Tells how far the image is.
     fn progress(&self, operation: u64, progress: Progress) {
-        let _received = self.mailbox.send(Message::Event(Event::Progressed { operation, progress }));
+        self.tell(Event::Progressed { operation, progress });
+    }
+
+    /// Tells the engine, which ends only with the program.
+    fn tell(&self, event: Event) {
+        let _received = self.mailbox.send(Message::Event(event));
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod artifacts;
 pub mod built;
+pub mod chunks;
 pub mod patches;
 pub mod place;
+pub mod readers;
 pub mod rollout;

@@ -1,5 +1,6 @@
 //! What a device keeps on disk about updates, in files that a power cut leaves whole.
 
+pub mod chunk_index;
 pub mod record;
 pub mod release;
 pub mod resume;

@@ -10,6 +10,10 @@ impl Machine<'_> {
     pub(super) fn started(&mut self, boot: &Boot) -> Vec<Action> {
         let before = self.record.running;
         self.record.running = boot.version;
+        if before != boot.version {
+            // It was found in the other slot.
+            self.record.slot_damage = None;
+        }
         match self.record.phase.clone() {
             Phase::Idle | Phase::Available { .. } => {
                 // Another release than the one written down: somebody chose it in the boot menu, or installed it from outside.

@@ -10,9 +10,11 @@ use release_graph::wariness;
 use release_metadata::release::{Patch, Release};
 use release_metadata::version::Version;
 use release_source::repository::TrustedRepository;
+use tracing::info;
 use update_engine::event::{Found, Problem};
 use update_engine::offer::{Offer, OfferedWay, Way};
 
+use super::chunks::{self, ChunkWay};
 use super::{Worker, problem, repository};
 
 /// Asks the repository: for the next release, or for the one that the operator wants.
@@ -64,7 +66,7 @@ fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> an
 }
 
 /// What going to a release costs, or why it is not possible on this device.
-fn offer(worker: &Worker, _repository: &TrustedRepository, release: &Release) -> anyhow::Result<Found> {
+fn offer(worker: &Worker, repository: &TrustedRepository, release: &Release) -> anyhow::Result<Found> {
     let inactive = worker.paths.slots.root(worker.device.active.other());
     let room = File::open(&inactive).and_then(|mut partition| partition.seek(SeekFrom::End(0)));
     let room = room.map_err(|error| anyhow::anyhow!("{} cannot be opened: {error}", inactive.display()))?;
@@ -81,17 +83,62 @@ fn offer(worker: &Worker, _repository: &TrustedRepository, release: &Release) ->
             release.version, release.needs.memory
         )));
     }
-    let mut ways = vec![OfferedWay {
-        way: Way::Full,
-        download_bytes: release.full.root.size.saturating_add(release.full.uki.size),
-    }];
-    if let Some(patch) = patch_for(release, worker) {
-        ways.push(OfferedWay { way: Way::Patch, download_bytes: patch.file.size });
-    }
-    ways.sort_by_key(|offered| offered.download_bytes);
+    let ways = ways(worker, repository, release);
     let offer =
         Offer { version: release.version, root_hash: release.root.root_hash, image_bytes: release.root.size, ways };
     Ok(Found::Offer(offer))
+}
+
+/// The ways to a release, the cheapest first.
+fn ways(worker: &Worker, repository: &TrustedRepository, release: &Release) -> Vec<OfferedWay> {
+    let patch = patch_for(release, worker).map(|patch| patch.file.size);
+    let uki = release.full.uki.size;
+    let full = release.full.root.size.saturating_add(uki);
+    let mut ways = vec![(full, OfferedWay { way: Way::Full, download_bytes: full })];
+    if let Some(patch) = patch {
+        ways.push((patch, OfferedWay { way: Way::Patch, download_bytes: patch }));
+    }
+    if let Some(chunks) = chunks_download(worker, repository, release, patch) {
+        let (Download::Exactly(bytes) | Download::AtMost(bytes)) = chunks;
+        let download_bytes = bytes.saturating_add(uki);
+        let most = if matches!(chunks, Download::AtMost(_)) { full } else { u64::MAX };
+        ways.push((download_bytes.min(most), OfferedWay { way: Way::Chunks, download_bytes }));
+    }
+    ways.sort_by_key(|(expected, offered)| (*expected, offered.way));
+    ways.into_iter().map(|(_, offered)| offered).collect()
+}
+
+/// Bytes to download.
+#[derive(Debug, Clone, Copy)]
+enum Download {
+    /// So many.
+    Exactly(u64),
+    /// So many if the device had nothing of it. It has nearly always.
+    AtMost(u64),
+}
+
+/// What the way by chunks downloads for the root image; nothing if there is no such way.
+///
+/// The index, held against the active slot, says so exactly. Where a patch is smaller than the index, it need not be fetched to know which is
+/// cheaper: then all chunks are counted.
+fn chunks_download(
+    worker: &Worker,
+    repository: &TrustedRepository,
+    release: &Release,
+    patch: Option<u64>,
+) -> Option<Download> {
+    let chunks = release.chunks.as_ref()?;
+    if patch.is_some_and(|patch| patch <= chunks::least_index_download(worker, chunks)) {
+        let all = chunks.packs.iter().fold(chunks.index.size, |sum, pack| sum.saturating_add(pack.size));
+        return Some(Download::AtMost(all));
+    }
+    match ChunkWay::prepare(worker, repository, release) {
+        Ok(way) => Some(Download::Exactly(way.download())),
+        Err(problem) => {
+            info!("release {} is not to be had in chunks: {problem}", release.version);
+            None
+        }
+    }
 }
 
 /// The smallest patch that starts from what is in the active slot and asks for nothing that this version cannot do.

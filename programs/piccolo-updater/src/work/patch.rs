@@ -1,30 +1,28 @@
 //! The new image from a patch and what is in the active slot.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::thread;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::ops::Range;
 
-use image_patch::apply::{Applier, FrameBuffer, Written};
+use image_patch::apply::{Applier, FrameBuffer, FrameError, Written};
 use image_patch::format::Header;
 use image_patch::frames::FrameSet;
 use image_patch::source::ReadAt;
 use release_metadata::digest::Sha256Digest;
 use release_metadata::release::{Patch, Release};
-use release_source::artifact::{ArtifactFile, RangeReader};
-use release_source::error::SourceError;
+use release_source::artifact::ArtifactFile;
 use release_source::repository::TrustedRepository;
+use tracing::info;
 use update_engine::record::Progress;
 use update_slots::boot_entries::{BootEntries, UkiWriter};
+use update_slots::image::ImageWriter;
+use update_store::resume::ResumeFile;
 
 use super::Worker;
 use super::check::patch_for;
+use super::chunks::ChunkWay;
+use super::fetch::{Download, SteadyRange};
+use super::source::Source;
 use super::write::{Report, WriteError, inactive_image};
-
-/// Attempts to go on after a cut, before the engine puts the rest off.
-const ATTEMPTS: u32 = 5;
 
 /// The root image, by the patch from the running release.
 pub fn root(
@@ -39,11 +37,12 @@ pub fn root(
     let (mut writer, resume) = inactive_image(worker, release)?;
     if writer.written() < image.size {
         let file = repository.artifact(release, &patch.file);
-        let mut part = Part { file, start: 0, length: patch.root_size, worker };
+        let mut part = Part { file, start: 0, length: patch.root_size, header_length: 0, worker };
         let header = part.header(patch.root_header)?;
         if header.output != image.size {
             return Err(WriteError::Unusable("the patch makes an image of another size".to_owned()));
         }
+        let header_length = part.header_length;
         let active = Source::open(slots.active_root())?;
         let sources: [&dyn ReadAt; 1] = [&active];
         let applier = Applier::new(&header, &sources).map_err(|error| WriteError::Unusable(error.to_string()))?;
@@ -55,21 +54,28 @@ pub fn root(
         let mut known = known as usize;
         let mut codes = part.codes(&header, first)?;
         let mut buffer = FrameBuffer::default();
+        let mut repair = Repair { worker, repository, release, way: None, downloaded: 0 };
         for (number, frame) in header.frames.iter().enumerate().skip(first) {
-            let code = codes.next(frame.coded.end - frame.coded.start)?;
+            let code = next(&mut codes, frame.coded.end - frame.coded.start)?;
             let output = Made {
                 length: writer.written(),
                 read: &|offset, bytes| writer.read_back(offset, bytes).map_err(io::Error::other),
             };
-            applier
-                .make(number, &code, Written { output: &output, done: &made }, &mut buffer)
-                .map_err(|error| WriteError::Unusable(error.to_string()))?;
-            if let Some(durable) = writer.write(&buffer.output()[known..])? {
-                resume.keep(image.root_hash, durable)?;
+            match applier.make(number, &code, Written { output: &output, done: &made }, &mut buffer) {
+                Ok(()) => {
+                    if let Some(durable) = writer.write(&buffer.output()[known..])? {
+                        resume.keep(image.root_hash, durable)?;
+                    }
+                }
+                Err(failure) => {
+                    let rest = writer.written()..frame.output.end;
+                    repair.make(rest, &failure, &mut writer, &resume, report)?;
+                }
             }
             known = 0;
             made.insert(number);
-            report.tell(Progress { image: writer.written(), downloaded: codes.downloaded });
+            let downloaded = header_length + codes.downloaded() + repair.downloaded;
+            report.tell(Progress { image: writer.written(), downloaded });
         }
     }
     writer.finish()?;
@@ -93,7 +99,7 @@ pub fn uki(
     let new_root = Source::front_of(&worker.paths.slots.root(worker.device.active.other()), release.root.size)?;
     let old_uki = Source::open(&running)?;
     let file = repository.artifact(release, &patch.file);
-    let mut part = Part { file, start: patch.root_size, length: patch.uki_size, worker };
+    let mut part = Part { file, start: patch.root_size, length: patch.uki_size, header_length: 0, worker };
     let header = part.header(patch.uki_header)?;
     if header.output != uki.size {
         return Err(WriteError::Unusable("the patch makes a UKI of another size".to_owned()));
@@ -105,15 +111,16 @@ pub fn uki(
     let mut codes = part.codes(&header, 0)?;
     let mut buffer = FrameBuffer::default();
     let before = report.progress();
+    let header_length = part.header_length;
     for (number, frame) in header.frames.iter().enumerate() {
-        let code = codes.next(frame.coded.end - frame.coded.start)?;
+        let code = next(&mut codes, frame.coded.end - frame.coded.start)?;
         let output = Made { length: frame.output.start, read: &|offset, bytes| writer.read_back(offset, bytes) };
         applier
             .make(number, &code, Written { output: &output, done: &made }, &mut buffer)
             .map_err(|error| WriteError::Unusable(error.to_string()))?;
         write_uki(&mut writer, buffer.output())?;
         made.insert(number);
-        report.tell(Progress { downloaded: before.downloaded + codes.downloaded, ..before });
+        report.tell(Progress { downloaded: before.downloaded + header_length + codes.downloaded(), ..before });
     }
     Ok(writer.finish(uki.sha256)?)
 }
@@ -127,135 +134,94 @@ fn patch<'r>(worker: &Worker, release: &'r Release) -> Result<&'r Patch, WriteEr
         .ok_or_else(|| WriteError::Unusable("there is no patch from the running release".to_owned()))
 }
 
+/// Makes what a patch cannot, from chunks.
+struct Repair<'w> {
+    worker: &'w Worker,
+    repository: &'w TrustedRepository,
+    release: &'w Release,
+    way: Option<ChunkWay<'w>>,
+    /// Bytes.
+    downloaded: u64,
+}
+
+impl Repair<'_> {
+    /// Makes the rest of a frame.
+    fn make(
+        &mut self,
+        rest: Range<u64>,
+        failure: &FrameError,
+        writer: &mut ImageWriter,
+        resume: &ResumeFile,
+        report: &mut Report<'_>,
+    ) -> Result<(), WriteError> {
+        info!(
+            offset = rest.start,
+            length = rest.end - rest.start,
+            "a part of the patch is made from chunks: {failure}"
+        );
+        if let FrameError::Source { source_index: 0, offset, length, .. } = failure {
+            report.slot_damaged(*offset..offset.saturating_add(*length));
+        }
+        if self.release.chunks.is_none() {
+            return Err(WriteError::Unusable(failure.to_string()));
+        }
+        let way = match &mut self.way {
+            Some(way) => way,
+            None => self.way.insert(ChunkWay::prepare(self.worker, self.repository, self.release)?),
+        };
+        let before = report.progress().downloaded;
+        way.make(rest, writer, resume, report)?;
+        self.downloaded += report.progress().downloaded - before;
+        Ok(())
+    }
+}
+
 /// One of the two patches in a file.
 struct Part<'w> {
     file: ArtifactFile,
     start: u64,
     length: u64,
+    /// Bytes of the header, once it is here.
+    header_length: u64,
     worker: &'w Worker,
 }
 
 impl Part<'_> {
     fn header(&mut self, expected: Sha256Digest) -> Result<Header, WriteError> {
         let unusable = |error: image_patch::format::HeaderError| WriteError::Unusable(error.to_string());
-        let start = self.bytes(0, 16.min(self.length))?;
-        let length = Header::length(&start).map_err(unusable)? as u64;
-        let header = self.bytes(0, length.min(self.length))?;
+        // Its first bytes say how long it is.
+        let mut header = self.bytes(0, 16.min(self.length))?;
+        let length = (Header::length(&header).map_err(unusable)? as u64).min(self.length);
+        let begun = header.len() as u64;
+        header.extend(self.bytes(begun, length.saturating_sub(begun))?);
+        self.header_length = header.len() as u64;
         Header::parse(&header, &expected.0).map_err(unusable)
     }
 
     /// The codes of all frames from this one on, one after the other.
-    fn codes(&mut self, header: &Header, first: usize) -> Result<Codes<'_>, WriteError> {
+    fn codes(&mut self, header: &Header, first: usize) -> Result<SteadyRange, WriteError> {
         let from = header.frames.get(first).map_or(self.length, |frame| frame.coded.start);
         let to = header.patch_length();
         if to > self.length {
             return Err(WriteError::Unusable("the patch is longer than its part of the file".to_owned()));
         }
-        let (position, end) = (self.start + from, self.start + to);
-        Ok(Codes {
-            cancelled: &self.worker.cancel,
-            file: self.file.clone(),
-            reader: None,
-            position,
-            end,
-            downloaded: 0,
-        })
+        Ok(self.range(from, to.saturating_sub(from)))
     }
 
     fn bytes(&mut self, offset: u64, length: u64) -> Result<Vec<u8>, WriteError> {
-        let mut codes = Codes {
-            cancelled: &self.worker.cancel,
-            file: self.file.clone(),
-            reader: None,
-            position: self.start + offset,
-            end: self.start + offset + length,
-            downloaded: 0,
-        };
-        codes.next(length)
+        next(&mut self.range(offset, length), length)
+    }
+
+    fn range(&self, offset: u64, length: u64) -> SteadyRange {
+        SteadyRange::new(self.file.clone(), self.start + offset, length, self.worker.cancel.clone())
     }
 }
 
-/// A range of a file that is read from front to end, over cuts of the connection.
-struct Codes<'w> {
-    cancelled: &'w host::cancel::Cancel,
-    file: ArtifactFile,
-    reader: Option<RangeReader>,
-    position: u64,
-    end: u64,
-    downloaded: u64,
-}
-
-impl Codes<'_> {
-    /// The next bytes, so many.
-    fn next(&mut self, length: u64) -> Result<Vec<u8>, WriteError> {
-        if self.cancelled.is_cancelled() {
-            return Err(WriteError::Stopped);
-        }
-        // The header bounds the code of a frame to a few MiB.
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        let mut filled = 0;
-        let mut attempt = 0;
-        while filled < bytes.len() {
-            match self.read(&mut bytes[filled..]) {
-                Ok(count) => {
-                    filled += count;
-                    attempt = 0;
-                }
-                Err(SourceError::Cancelled) => return Err(WriteError::Stopped),
-                Err(error) if attempt == ATTEMPTS || !error.may_pass() || self.cancelled.is_cancelled() => {
-                    return Err(error.into());
-                }
-                Err(_) => {
-                    self.reader = None;
-                    thread::sleep(Duration::from_millis(200 << attempt));
-                    attempt += 1;
-                }
-            }
-        }
-        Ok(bytes)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            None => self.reader.insert(self.file.range(self.position, self.end - self.position)?),
-        };
-        let count = reader.read_some(buffer)?;
-        self.position += count as u64;
-        self.downloaded += count as u64;
-        Ok(count)
-    }
-}
-
-/// A file or partition that a patch copies from.
-struct Source {
-    file: File,
-    length: u64,
-}
-
-impl Source {
-    fn open(path: &Path) -> Result<Self, WriteError> {
-        Self::front_of(path, u64::MAX)
-    }
-
-    fn front_of(path: &Path, length: u64) -> Result<Self, WriteError> {
-        let opened = || -> io::Result<Self> {
-            let mut file = File::open(path)?;
-            let whole = file.seek(SeekFrom::End(0))?;
-            Ok(Self { file, length: whole.min(length) })
-        };
-        opened().map_err(|error| WriteError::Unusable(format!("{} cannot be read: {error}", path.display())))
-    }
-}
-
-impl ReadAt for Source {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
-    }
+/// The next bytes, so many: the header bounds the code of a frame to a few MiB.
+fn next(codes: &mut SteadyRange, length: u64) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    codes.fill(&mut bytes).map_err(WriteError::from_source)?;
+    Ok(bytes)
 }
 
 /// What is made so far.

@@ -1,14 +1,13 @@
 //! The new image, from one of the ways to get it.
 
-use std::io::{Read, Write};
+use std::ops::Range;
 
-use host::cancel::Cancel;
 use release_metadata::release::Release;
 use release_source::error::SourceError;
 use release_source::repository::TrustedRepository;
 use thiserror::Error;
-use tracing::info;
-use update_engine::event::WriteProblem;
+use tracing::{info, warn};
+use update_engine::event::{Event, WriteProblem};
 use update_engine::offer::{Offer, Way};
 use update_engine::record::Progress;
 use update_slots::boot_entries::{BootEntries, BootEntriesError};
@@ -17,13 +16,7 @@ use update_store::StoreError;
 use update_store::release::ReleaseFile;
 use update_store::resume::ResumeFile;
 
-use super::fetch::Steady;
-use super::{Worker, patch, problem, repository};
-
-/// Bytes decompressed at once.
-const PIECE: usize = 1 << 20;
-/// The most memory that decompressing may take: the window of `zstd --ultra -22` with long matches of 128 MiB is refused.
-const WINDOW_LOG: u32 = 26;
+use super::{Worker, chunks, full, patch, problem, repository};
 
 /// Why an image was not made.
 #[derive(Debug, Error)]
@@ -57,7 +50,11 @@ pub fn write(worker: &Worker, operation: u64, offer: &Offer, way: Way) -> Result
         return Err(WriteProblem::Way(update_engine::event::Problem { reason }));
     }
     ReleaseFile::below(&worker.paths.state).keep(&release).map_err(|error| WriteProblem::Now(problem(&error)))?;
-    make(worker, operation, &repository, &release, way).map_err(|error| {
+    let mut report =
+        Report { worker, operation, progress: Progress::default(), told: Progress::default(), damaged: Vec::new() };
+    let made = make(worker, &repository, &release, way, &mut report);
+    report.tell_rest();
+    made.map_err(|error| {
         let problem = problem(&error);
         if error.another_way_may_help() { WriteProblem::Way(problem) } else { WriteProblem::Now(problem) }
     })
@@ -65,27 +62,26 @@ pub fn write(worker: &Worker, operation: u64, offer: &Offer, way: Way) -> Result
 
 fn make(
     worker: &Worker,
-    operation: u64,
     repository: &TrustedRepository,
     release: &Release,
     way: Way,
+    report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
     let entries = BootEntries::on(worker.paths.slots.esp());
     entries.remove_all_but(worker.device.version, release.version)?;
-    let mut report = Report { worker, operation, progress: Progress::default() };
     match way {
-        Way::Full => full_root(worker, repository, release, &mut report)?,
+        Way::Full => full::root(worker, repository, release, report)?,
+        Way::Chunks => chunks::root(worker, repository, release, report)?,
         Way::Patch => {
-            patch::root(worker, repository, release, &mut report)?;
-            match patch::uki(worker, repository, release, &entries, &mut report) {
+            patch::root(worker, repository, release, report)?;
+            match patch::uki(worker, repository, release, &entries, report) {
                 // The ESP is not verified, so the running UKI may be another one than was installed. The whole one is small.
                 Err(error) if error.another_way_may_help() => info!("the UKI could not be made by patch: {error}"),
                 done => return done,
             }
         }
-        Way::Chunks => return Err(WriteError::Unusable("this version cannot make an image from chunks".to_owned())),
     }
-    full_uki(worker, repository, release, &entries, &mut report)
+    full::uki(worker, repository, release, &entries, report)
 }
 
 /// The inactive slot, to go on where the image of this release was left.
@@ -100,106 +96,15 @@ pub(super) fn inactive_image(worker: &Worker, release: &Release) -> Result<(Imag
     Ok((ImageWriter::open(&target, release.root.size, done)?, resume))
 }
 
-/// The whole root image, compressed.
-fn full_root(
-    worker: &Worker,
-    repository: &TrustedRepository,
-    release: &Release,
-    report: &mut Report<'_>,
-) -> Result<(), WriteError> {
-    let root = &release.root;
-    let (mut image, resume) = inactive_image(worker, release)?;
-    if image.written() < root.size {
-        let file = repository.artifact(release, &release.full.root).whole()?;
-        let mut stream = Decompressed::new("root.zst", Steady::new(file, worker.cancel.clone()))?;
-        let mut piece = vec![0; PIECE];
-        let mut position = 0;
-        loop {
-            let count = stream.read(&mut piece, &worker.cancel)?;
-            if count == 0 {
-                break;
-            }
-            // What is on the disk already only has to be passed by.
-            let known = image.written().saturating_sub(position).min(count as u64) as usize;
-            position += count as u64;
-            if let Some(durable) = image.write(&piece[known..count])? {
-                resume.keep(root.root_hash, durable)?;
-            }
-            report.tell(Progress { image: image.written(), downloaded: stream.downloaded() });
-        }
-    }
-    image.finish()?;
-    Ok(resume.keep(root.root_hash, root.size)?)
-}
-
-/// The whole UKI, compressed, beside the boot entries.
-fn full_uki(
-    worker: &Worker,
-    repository: &TrustedRepository,
-    release: &Release,
-    entries: &BootEntries,
-    report: &mut Report<'_>,
-) -> Result<(), WriteError> {
-    let uki = &release.uki;
-    if entries.check_unfinished(release.version, uki.sha256).is_ok() {
-        return Ok(());
-    }
-    let mut writer = entries.begin(release.version, uki.size)?;
-    let file = repository.artifact(release, &release.full.uki).whole()?;
-    let mut stream = Decompressed::new("uki.zst", Steady::new(file, worker.cancel.clone()))?;
-    let before = report.progress.downloaded;
-    let mut piece = vec![0; PIECE];
-    let mut size = 0;
-    loop {
-        let count = stream.read(&mut piece, &worker.cancel)?;
-        if count == 0 {
-            break;
-        }
-        size += count as u64;
-        if size > uki.size {
-            return Err(WriteError::Unusable(format!("uki.zst holds more than the {} bytes of the UKI", uki.size)));
-        }
-        writer.write_all(&piece[..count]).map_err(|source| WriteError::Write { what: "the UKI", source })?;
-        report.tell(Progress { downloaded: before + stream.downloaded(), ..report.progress });
-    }
-    Ok(writer.finish(uki.sha256)?)
-}
-
-/// A compressed file on its way.
-struct Decompressed {
-    name: &'static str,
-    decoder: zstd::stream::read::Decoder<'static, std::io::BufReader<Steady>>,
-}
-
-impl Decompressed {
-    fn new(name: &'static str, file: Steady) -> Result<Self, WriteError> {
-        let failed = |source| WriteError::Decompress { name: name.to_owned(), source };
-        let mut decoder = zstd::stream::read::Decoder::new(file).map_err(failed)?;
-        decoder.window_log_max(WINDOW_LOG).map_err(failed)?;
-        Ok(Self { name, decoder })
-    }
-
-    fn downloaded(&self) -> u64 {
-        self.decoder.get_ref().get_ref().position()
-    }
-
-    fn read(&mut self, buffer: &mut [u8], cancel: &Cancel) -> Result<usize, WriteError> {
-        if cancel.is_cancelled() {
-            return Err(WriteError::Stopped);
-        }
-        let failure = match self.decoder.read(buffer) {
-            Ok(count) => return Ok(count),
-            Err(failure) => failure,
-        };
-        match self.decoder.get_mut().get_mut().failed() {
-            Some(SourceError::Cancelled) => Err(WriteError::Stopped),
-            Some(source) => Err(source.into()),
-            None => Err(WriteError::Decompress { name: self.name.to_owned(), source: failure }),
-        }
-    }
-}
-
 impl WriteError {
+    /// What a source said.
+    pub(super) fn from_source(source: SourceError) -> Self {
+        match source {
+            SourceError::Cancelled => Self::Stopped,
+            source => Self::Source(source),
+        }
+    }
+
     /// Whether what is wrong is wrong with this way, and not with the network or the disk.
     fn another_way_may_help(&self) -> bool {
         match self {
@@ -219,6 +124,9 @@ pub(super) struct Report<'w> {
     worker: &'w Worker,
     operation: u64,
     progress: Progress,
+    told: Progress,
+    /// Ranges of the active slot.
+    damaged: Vec<Range<u64>>,
 }
 
 impl Report<'_> {
@@ -230,12 +138,36 @@ impl Report<'_> {
         self.progress
     }
 
+    /// Notes that a range of the active slot cannot be read, or holds something else.
+    pub(super) fn slot_damaged(&mut self, range: Range<u64>) {
+        warn!(offset = range.start, length = range.end - range.start, "the active slot is damaged");
+        // Patch and chunks look at the same places; one after the other, they come in order.
+        match self.damaged.last_mut() {
+            Some(last) if range.start <= last.end && last.start <= range.end => {
+                *last = last.start.min(range.start)..last.end.max(range.end);
+            }
+            _ => self.damaged.push(range),
+        }
+    }
+
+    /// Tells what was not worth telling before.
+    fn tell_rest(&self) {
+        if self.progress != self.told {
+            self.worker.progress(self.operation, self.progress);
+        }
+        if !self.damaged.is_empty() {
+            let bytes = self.damaged.iter().map(|range| range.end - range.start).sum();
+            let places = u32::try_from(self.damaged.len()).unwrap_or(u32::MAX);
+            self.worker.tell(Event::SlotDamaged { operation: self.operation, places, bytes });
+        }
+    }
+
     /// Tells it.
     pub(super) fn tell(&mut self, progress: Progress) {
         let step = |new: u64, old: u64| new / Self::STEP != old / Self::STEP;
-        let worth_it = step(progress.image, self.progress.image) || step(progress.downloaded, self.progress.downloaded);
         self.progress = progress;
-        if worth_it {
+        if step(progress.image, self.told.image) || step(progress.downloaded, self.told.downloaded) {
+            self.told = progress;
             self.worker.progress(self.operation, progress);
         }
     }

@@ -1,24 +1,26 @@
 //! The files of a release. Each way to get one has a maker; a new way is one more line in [`MAKERS`].
 
 use super::built::Built;
-use super::patches;
 use super::place::check_cancelled;
+use super::{chunks, patches};
 use crate::failure::{Failure, FailureKind, OrFail};
 use crate::report::Report;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
 use release_metadata::path::{FULL_ROOT, FULL_UKI};
 use release_metadata::release::{Chunks, FullImages, Patch};
 use release_metadata::updates::Updates;
 use release_repository::repository::Repository;
+use seekable_zstd::{Frame, SeekTable};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Copied at a time.
-const PIECE: usize = 1 << 20;
+/// Bytes of an image that are compressed together. A device that was interrupted reads at most so much again; smaller frames make larger
+/// files.
+const FRAME: u64 = 32 << 20;
 
 /// What makers work with.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Making<'a> {
     pub updates: &'a Updates,
     /// From how many older releases patches are made.
     pub patches: usize,
+    /// Whether chunks are made.
+    pub chunks: bool,
     /// How hard zstd tries, 1 to 19.
     pub level: i32,
     /// Tells how far it is.
@@ -55,7 +59,7 @@ type Maker = fn(&mut Making<'_>, &mut Ways) -> Result<(), Failure>;
 
 /// Every way to get a release. The first one also finds out the hash of the root image, which others may want. Makers that start from older
 /// releases take their images from `release_repository::images`.
-const MAKERS: [Maker; 2] = [full_images, patches::patches];
+const MAKERS: [Maker; 3] = [full_images, patches::patches, chunks::chunks];
 
 /// Makes all files of a release.
 pub fn make(making: &mut Making<'_>) -> Result<Ways, Failure> {
@@ -84,7 +88,8 @@ fn full_images(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Compresses with all cores. Answers size and hash of the file, and the hash of what went in.
+/// Compresses on all cores, in frames that a device can begin at (zstd's seekable format). Answers size and hash of the file, and the hash of
+/// what went in. The bytes do not depend on the number of cores.
 fn compress(
     mut from: impl Read,
     size: u64,
@@ -96,36 +101,52 @@ fn compress(
     let phase = report.phase(what);
     let writing = |error: io::Error| anyhow::Error::new(error).context(format!("writing {}", to.display()));
     let file = File::create(to).map_err(writing).or_fail(FailureKind::Requirement)?;
-    let mut encoder = encoder(Hashed { inner: file, hash: Sha256::new(), size: 0 }, size, level)
-        .context("zstd does not start")
-        .or_fail(FailureKind::Internal)?;
-    let (mut hash, mut done, mut buffer) = (Sha256::new(), 0, vec![0; PIECE]);
+    let mut out = Hashed { inner: file, hash: Sha256::new(), size: 0 };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut hash, mut done, mut frames) = (Sha256::new(), 0, Vec::new());
     while done < size {
         check_cancelled(report.cancel())?;
-        let count = from.read(&mut buffer).context("reading the image").or_fail(FailureKind::Input)?;
-        if count == 0 {
-            return Err(Failure::new(
-                FailureKind::Input,
-                anyhow::anyhow!("the image ends after {done} of {size} bytes"),
-            ));
+        let mut contents = Vec::new();
+        while done < size && contents.len() < threads {
+            let content = next_frame(&mut from, size - done).or_fail(FailureKind::Input)?;
+            hash.update(&content);
+            done += content.len() as u64;
+            contents.push(content);
         }
-        hash.update(&buffer[..count]);
-        encoder.write_all(&buffer[..count]).map_err(writing).or_fail(FailureKind::Requirement)?;
-        done += count as u64;
+        for (content, frame) in contents.iter().zip(compress_frames(&contents, level)?) {
+            out.write_all(&frame).map_err(writing).or_fail(FailureKind::Requirement)?;
+            // Frames are smaller than 4 GiB.
+            frames.push(Frame { compressed: frame.len() as u32, decompressed: content.len() as u32 });
+        }
         phase.bytes(done, size);
     }
-    let out = encoder.finish().map_err(writing).or_fail(FailureKind::Requirement)?;
+    let table = SeekTable::new(frames).or_fail(FailureKind::Input)?;
+    out.write_all(&table.to_bytes()).map_err(writing).or_fail(FailureKind::Requirement)?;
     Ok(((out.size, Sha256Digest(out.hash.finalize().into())), Sha256Digest(hash.finalize().into())))
 }
 
-/// The number of threads does not change the bytes, but whether there are any does: always at least one beside the main thread.
-fn encoder<W: Write>(to: W, size: u64, level: i32) -> io::Result<zstd::Encoder<'static, W>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut encoder = zstd::Encoder::new(to, level)?;
-    encoder.multithread(u32::try_from(threads).unwrap_or(1).max(1))?;
-    encoder.include_checksum(true)?;
-    encoder.set_pledged_src_size(Some(size))?;
-    Ok(encoder)
+/// The next bytes of an image, of which so many are left.
+fn next_frame(from: &mut impl Read, left: u64) -> anyhow::Result<Vec<u8>> {
+    let wanted = left.min(FRAME);
+    let mut content = Vec::new();
+    from.take(wanted).read_to_end(&mut content).context("reading the image")?;
+    let missing = wanted - content.len() as u64;
+    if missing > 0 { Err(anyhow!("the image ends {} bytes early", left - content.len() as u64)) } else { Ok(content) }
+}
+
+/// Each content as a frame, each on its thread.
+fn compress_frames(contents: &[Vec<u8>], level: i32) -> Result<Vec<Vec<u8>>, Failure> {
+    let compress = |content: &[u8]| -> io::Result<Vec<u8>> {
+        let mut compressor = zstd::bulk::Compressor::new(level)?;
+        compressor.include_checksum(true)?;
+        compressor.compress(content)
+    };
+    let frames: io::Result<Vec<Vec<u8>>> = std::thread::scope(|scope| {
+        let running: Vec<_> = contents.iter().map(|content| scope.spawn(move || compress(content))).collect();
+        let ended = running.into_iter().map(|thread| thread.join().map_err(|_| io::Error::other("zstd panicked")));
+        ended.map(|result| result.and_then(|frame| frame)).collect()
+    });
+    frames.context("zstd does not compress").or_fail(FailureKind::Internal)
 }
 
 struct Hashed<W> {

@@ -2,12 +2,11 @@
 
 use super::artifacts::{Making, Ways};
 use super::place::failure;
+use super::readers::{Part, Whole};
 use crate::failure::{Failure, FailureKind, OrFail};
 use anyhow::{Context, anyhow};
-use image_files::disk::Window;
 use image_patch::format::Header;
 use image_patch::make::{Input, MakeError, Watch, make};
-use image_patch::source::ReadAt;
 use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
 use release_metadata::path;
@@ -15,10 +14,7 @@ use release_metadata::release::{Patch, PatchSource, Release};
 use release_repository::images::{Images, fetch, patch_sources};
 use release_repository::storage;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::fs;
 use verity_tree::digest::Salt;
 
 /// What applying takes: a frame's buffers and its code.
@@ -100,47 +96,4 @@ fn one(making: &Making<'_>, title: &str, input: &Input<'_>) -> Result<Made, Fail
     let length = Header::length(&bytes).or_fail(FailureKind::Internal)?;
     let header = Sha256Digest(Sha256::digest(&bytes[..length]).into());
     Ok(Made { bytes, header })
-}
-
-/// The front of a partition.
-struct Part {
-    window: Window,
-    length: u64,
-}
-
-impl ReadAt for Part {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.window.read_exact_at(buffer, offset)
-    }
-}
-
-/// A whole file.
-struct Whole {
-    file: File,
-    length: u64,
-}
-
-impl Whole {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let opened = || -> io::Result<Self> {
-            let file = File::open(path)?;
-            let length = file.metadata()?.len();
-            Ok(Self { file, length })
-        };
-        opened().with_context(|| format!("opening {}", path.display())).or_fail(FailureKind::Internal)
-    }
-}
-
-impl ReadAt for Whole {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        FileExt::read_exact_at(&self.file, buffer, offset)
-    }
 }

@@ -43,6 +43,9 @@ pub struct Args {
     /// From how many older releases devices get patches; 0 makes none.
     #[arg(long, default_value_t = PATCH_SOURCES, value_name = "NUMBER", value_parser = patch_sources)]
     patches: usize,
+    /// Make no chunks. A device that no patch leads from, or whose running system is damaged, then downloads the whole image.
+    #[arg(long)]
+    no_chunks: bool,
     /// How hard to compress; 19 makes the smallest files.
     #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=19))]
     level: i32,
@@ -80,6 +83,7 @@ pub fn run(place: &PlaceArgs, args: &Args, report: &Report) -> Result<(), Failur
         repository: &repository,
         updates: &updates,
         patches: args.patches,
+        chunks: !args.no_chunks,
         level: args.level,
         report,
     })?;
