@@ -145,6 +145,8 @@ pub enum Found {
     Offer(Offer),
     /// None, and why.
     Nothing(String),
+    /// None before this time, and why: a rollout has not reached the device.
+    NothingBefore(Timestamp, String),
     /// The release that is staged has been withdrawn, and why. Only in answer to a check while a release is staged.
     StagedWithdrawn(String),
 }

@@ -16,6 +16,8 @@ use crate::record::{Activity, BAD_KEPT, Failure, HISTORY_KEPT, Phase, Record, Sl
 
 /// How long a restart may take before the machine is taken not to restart at all.
 const REBOOT_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+/// Shortest time between two looks at the repository by the device's own will.
+const SHORTEST_WAIT: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 /// Failures in a row after which a release is taken to be at fault, and remembered as bad.
 const GIVE_UP_AFTER: u32 = 5;
 
@@ -224,6 +226,11 @@ impl Machine<'_> {
         self.record.bad.push(bad);
         let surplus = self.record.bad.len().saturating_sub(BAD_KEPT);
         self.record.bad.drain(..surplus);
+    }
+
+    /// Not at once: whatever is asked again has just answered.
+    fn soon(&self) -> Timestamp {
+        self.after(SHORTEST_WAIT).unwrap_or(self.now)
     }
 
     fn after(&self, wait: jiff::SignedDuration) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 use crate::acceleration::Acceleration;
 use crate::disks::Disk;
 use crate::firmware::Firmware;
-use crate::settings::{ForwardedPort, GUEST_API_PORT, MachineSettings};
+use crate::settings::{Flushes, ForwardedPort, GUEST_API_PORT, MachineSettings};
 use crate::{qmp, software_tpm};
 use std::path::Path;
 
@@ -65,8 +65,13 @@ pub fn arguments(settings: &MachineSettings, parts: &Parts<'_>) -> Vec<String> {
     add("device", "virtio-rng-pci".into());
     for disk in parts.disks {
         let name = &disk.name;
-        // Written through the host's cache: a power cut of the guest loses nothing that the guest flushed, which is what is tested.
-        add("drive", format!("if=none,id={name},format=qcow2,discard=unmap,file={}", path(&disk.overlay)));
+        // Written through the host's cache. A power cut of the guest loses nothing that the guest flushed, which is what is tested:
+        // QEMU hands everything to the host at each flush also where it does not wait for the host's disk ("unsafe").
+        let cache = match settings.flushes {
+            Flushes::ToTheDisk => "",
+            Flushes::ToTheHost => ",cache=unsafe",
+        };
+        add("drive", format!("if=none,id={name},format=qcow2,discard=unmap{cache},file={}", path(&disk.overlay)));
         let boot_index = disk.boot_index.map(|index| format!(",bootindex={index}")).unwrap_or_default();
         add("device", format!("virtio-blk-pci,drive={name},serial={name}{boot_index}"));
     }
@@ -116,7 +121,7 @@ mod tests {
     use crate::acceleration::Acceleration;
     use crate::disks::Disk;
     use crate::firmware::{Firmware, FlashFile};
-    use crate::settings::MachineSettings;
+    use crate::settings::{Flushes, MachineSettings};
     use std::path::{Path, PathBuf};
 
     fn rendered(settings: &MachineSettings, acceleration: Acceleration, system_management_mode: bool) -> String {
@@ -146,6 +151,15 @@ mod tests {
         assert!(secure.contains("q35,smm=on") && secure.contains("property=secure,value=on"), "{secure}");
         let plain = rendered(&settings, Acceleration::Kvm, false);
         assert!(plain.contains("q35,smm=off") && !plain.contains("property=secure"), "{plain}");
+    }
+
+    #[test]
+    fn flushes_reach_the_disk_unless_they_need_not() {
+        let usual = rendered(&MachineSettings::of_image("/image"), Acceleration::Emulation, false);
+        assert!(!usual.contains("cache="), "{usual}");
+        let settings = MachineSettings { flushes: Flushes::ToTheHost, ..MachineSettings::of_image("/image") };
+        let quick = rendered(&settings, Acceleration::Emulation, false);
+        assert!(quick.contains("cache=unsafe"), "{quick}");
     }
 
     #[test]

@@ -34,6 +34,18 @@ pub struct MachineSettings {
     pub watchdog: bool,
     /// How instructions are run.
     pub acceleration: AccelerationRequest,
+    /// How far what the guest flushes goes.
+    pub flushes: Flushes,
+}
+
+/// How far what the guest flushes to its disks goes before the guest goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flushes {
+    /// To the host's disk: nothing of it is lost when the host's power fails.
+    #[default]
+    ToTheDisk,
+    /// To the host's memory: nothing of it is lost when the machine is killed, which is the guest's power cut. Quicker; for tests.
+    ToTheHost,
 }
 
 /// What the firmware checks before it starts something.
@@ -124,6 +136,7 @@ impl MachineSettings {
             guest_agent: false,
             watchdog: false,
             acceleration: AccelerationRequest::Probe,
+            flushes: Flushes::ToTheDisk,
         }
     }
 }

@@ -16,7 +16,7 @@ use virtual_machine::console::last_lines;
 use virtual_machine::http::{self, Response};
 use virtual_machine::machine::{Lifetime, Machine};
 use virtual_machine::readiness::HEALTH_PATH;
-use virtual_machine::settings::{ExtraDisk, MachineSettings, SecureBoot, StateDirectory};
+use virtual_machine::settings::{ExtraDisk, Flushes, MachineSettings, SecureBoot, StateDirectory};
 
 /// The environment variable that names the folder of the console logs.
 pub const LOGS_VARIABLE: &str = "PICCOLO_VM_LOGS";
@@ -115,6 +115,7 @@ impl TestMachine {
             extra_disks: options.extra_disks,
             guest_agent: true,
             watchdog: options.watchdog,
+            flushes: Flushes::ToTheHost,
             ..MachineSettings::of_image(image)
         };
         let mut machine = Self { machine: None, settings, log, conversations: 0, state, _slot: slot };

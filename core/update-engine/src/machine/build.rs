@@ -55,6 +55,13 @@ impl Machine<'_> {
                         self.record.failure = None;
                         return self.idle(Some(kept(&reason)));
                     }
+                    Found::NothingBefore(time, reason) => {
+                        self.record.failure = None;
+                        self.idle(Some(kept(&reason)));
+                        // The interval may be hours, and the release is there in minutes.
+                        self.record.next_try = self.record.next_try.map(|next| next.min(time.max(self.soon())));
+                        return Vec::new();
+                    }
                     Found::Offer(offer) => offer,
                 }
             }
@@ -104,7 +111,7 @@ impl Machine<'_> {
     fn checked_when_staged(&mut self, result: Result<Found, Problem>, staged: &Update) -> Vec<Action> {
         match result {
             // The staged release is as good as it was.
-            Err(_) | Ok(Found::Nothing(_)) => Vec::new(),
+            Err(_) | Ok(Found::Nothing(_) | Found::NothingBefore(..)) => Vec::new(),
             Ok(Found::StagedWithdrawn(reason)) => {
                 let version = staged.offer.version;
                 let reason = format!("release {version} was withdrawn: {reason}");

@@ -1,5 +1,6 @@
 //! What happens to a device, told step by step.
 
+use jiff::SignedDuration;
 use update_engine::event::{Event, Found, Request};
 use update_engine::history::Outcome;
 use update_engine::machine::Refusal;
@@ -302,4 +303,18 @@ fn an_idle_device_wakes_only_for_its_next_check() {
     device.succeed();
     let next = device.record.wake_at().unwrap();
     assert_eq!(next.duration_since(device.now), device.policy.check_every.unwrap());
+}
+
+#[test]
+fn a_device_that_a_rollout_has_not_reached_looks_again_when_it_does() {
+    let mut device = Device::new();
+    device.wait();
+    let reached = device.now + SignedDuration::from_mins(7);
+    device.answer_check(Found::NothingBefore(reached, "the rollout of 1.1.0 reaches this device later".to_owned()));
+    assert_eq!(device.record.wake_at(), Some(reached), "not an interval later");
+
+    device.newest = version("1.1.0");
+    device.wait();
+    device.succeed();
+    assert!(matches!(device.record.phase, Phase::Writing { .. }), "{:?}", device.record.phase);
 }

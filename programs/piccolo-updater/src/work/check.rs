@@ -52,7 +52,11 @@ fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> an
                 Some(version) => version,
                 None => {
                     let reasons: Vec<String> = answer.refusals.iter().take(3).map(ToString::to_string).collect();
-                    return Ok(Found::Nothing(reasons.join("; ")));
+                    let reasons = reasons.join("; ");
+                    return Ok(match answer.ask_again_at() {
+                        Some(time) => Found::NothingBefore(time, reasons),
+                        None => Found::Nothing(reasons),
+                    });
                 }
             }
         }

@@ -1,9 +1,6 @@
 //! A release that does not come up healthy is left behind by itself, and the device says which check failed.
 
-use serde_json::Value;
-use test_bench::{TestMachine, TestOptions};
-
-use crate::operator::{Operator, wait_for_updates};
+use crate::operator::{Operator, history, update_machine, wait_for_updates};
 
 /// A check that fails, and says why.
 const FAILING_CHECK: &str = "  - path: /usr/lib/piccolo/health/required.d/50-photos
@@ -16,12 +13,12 @@ const FAILING_CHECK: &str = "  - path: /usr/lib/piccolo/health/required.d/50-pho
 
 #[test]
 fn a_release_that_is_not_healthy_is_left_behind_with_the_reason_and_not_tried_again() {
-    let operator = Operator::new();
+    let mut operator = Operator::new();
     let old = operator.build("1.0.0", "");
     let new = operator.build("1.1.0", FAILING_CHECK);
     operator.publish(&old, 8);
     operator.publish(&new, 8);
-    let mut machine = TestMachine::start(&old.image(), TestOptions::default());
+    let mut machine = operator.start(&old, update_machine());
     let back = wait_for_updates(&mut machine, "back where they were", |updates| {
         updates["running"] == "1.0.0" && updates["bad"].as_array().is_some_and(|bad| !bad.is_empty())
     });
@@ -30,8 +27,8 @@ fn a_release_that_is_not_healthy_is_left_behind_with_the_reason_and_not_tried_ag
     let reason = bad["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("/usr/lib/piccolo/health/required.d/50-photos ended with exit status 7"), "{back}");
     assert_eq!(bad["output"], "the photos are gone\n", "{back}");
-    let history: Value = serde_json::from_str(&machine.succeed("piccolo device update history --json")).unwrap();
-    assert_eq!(history["entries"][0]["outcome"], "rolled-back", "{history}");
+    let history = history(&mut machine);
+    assert_eq!(history[0]["outcome"], "rolled-back", "{history}");
 
     assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi", "no litter");
     machine.succeed("piccolo device update check");

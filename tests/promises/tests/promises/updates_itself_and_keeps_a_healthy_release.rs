@@ -3,44 +3,51 @@
 use serde_json::Value;
 use test_bench::{TestMachine, TestOptions};
 
-use crate::operator::{Operator, wait_for_updates};
+use crate::operator::{Operator, history, update_machine, wait_for_updates};
 
 #[test]
 fn a_device_updates_itself_by_patch_and_keeps_a_healthy_release() {
-    let downloaded = update("patch", 8);
+    let mut operator = Operator::new();
+    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
+    operator.publish(&old, 8);
+    let machine = operator.start(&old, TestOptions::default());
+    let downloaded = update(machine, || operator.publish(&new, 8), "patch");
     // One file of a few bytes is another one; the old release's images have 300 MB.
     assert!(downloaded < 100_000, "the patch had {downloaded} bytes");
 }
 
 #[test]
 fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
-    let downloaded = update("full", 0);
+    let mut operator = Operator::new();
+    // Nobody tells this device where to look: its image knows.
+    let source = operator.source_in_the_image();
+    let old = operator.build("1.0.0", &source);
+    let new = operator.build("1.1.0", "");
+    operator.publish(&old, 0);
+    let machine = TestMachine::start(&old.image(), update_machine());
+    let downloaded = update(machine, || operator.publish(&new, 0), "full");
     assert!(downloaded > 50_000_000, "the full image had {downloaded} bytes");
 }
 
-/// Updates a device from one release to the next in this way, and gives what it downloaded.
-fn update(way: &str, patches: usize) -> u64 {
-    let operator = Operator::new();
-    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
-    operator.publish(&old, patches);
-    let mut machine = TestMachine::start(&old.image(), TestOptions::default());
+/// Updates a device to the release that is published now, in this way, and gives what it downloaded.
+fn update(mut machine: TestMachine, publish: impl FnOnce(), way: &str) -> u64 {
     let first_boot = machine.boot_id();
     wait_for_updates(&mut machine, "up to date", |updates| {
         updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
     });
 
-    operator.publish(&new, patches);
+    publish();
     machine.succeed("piccolo device update check");
     machine.wait_for_restart(&first_boot);
     let kept =
         wait_for_updates(&mut machine, "kept", |updates| updates["state"] == "idle" && updates["running"] == "1.1.0");
-    assert_eq!(kept["failure"], serde_json::Value::Null, "{kept}");
+    assert_eq!(kept["failure"], Value::Null, "{kept}");
 
     let system = machine.api_get("/api/v1/system");
     assert_eq!((&system["slot"], &system["release"]["version"]), (&"b".into(), &"1.1.0".into()), "{system}");
     assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi\npiccolo_1.1.0.efi");
-    let history: Value = serde_json::from_str(&machine.succeed("piccolo device update history --json")).unwrap();
-    let last = &history["entries"][0];
+    let history = history(&mut machine);
+    let last = &history[0];
     assert_eq!((&last["outcome"], &last["way"]), (&"updated".into(), &way.into()), "{history}");
 
     // It is the verified root that answers, and it goes on answering: the next start is the same release.
