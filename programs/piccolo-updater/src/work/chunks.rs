@@ -195,7 +195,10 @@ fn index(
             bytes
         }
     };
-    indexes.keep(release.root.root_hash, &bytes)?;
+    if let Err(problem) = indexes.keep(release.root.root_hash, &bytes) {
+        // The next update then downloads more.
+        info!("{problem}: {}", problem.source);
+    }
     Ok((bytes, downloaded))
 }
 

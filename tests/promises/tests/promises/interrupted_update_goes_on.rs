@@ -21,6 +21,15 @@ fn an_update_by_patch_goes_on_after_a_cut_of_the_network_and_of_the_power() {
 }
 
 #[test]
+fn an_update_by_chunks_goes_on_after_a_cut_of_the_network_and_of_the_power() {
+    let mut operator = Operator::new();
+    let [old, new] = [operator.build("1.0.0", ""), noisy(&operator)];
+    operator.publish(&old, 0);
+    operator.publish_with_chunks(&new, 0);
+    goes_on(&operator, &old, NOISE as u64);
+}
+
+#[test]
 fn an_update_by_the_full_image_goes_on_after_a_cut_of_the_network_and_of_the_power() {
     let mut operator = Operator::new();
     let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));

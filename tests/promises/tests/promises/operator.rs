@@ -114,40 +114,45 @@ impl Operator {
         )
     }
 
-    /// Publishes a release for everybody at once, with patches from this many older ones.
+    /// Publishes a release for everybody at once, whole and with patches from this many older ones.
     pub fn publish(&mut self, release: &BuiltRelease, patches: usize) {
+        self.publish_ways(release, &format!("--no-chunks --patches {patches}"));
+    }
+
+    /// Publishes a release for everybody at once, whole and in chunks, with patches from this many older ones.
+    pub fn publish_with_chunks(&mut self, release: &BuiltRelease, patches: usize) {
+        self.publish_ways(release, &format!("--patches {patches}"));
+    }
+
+    fn publish_ways(&mut self, release: &BuiltRelease, ways: &str) {
         let state = self.plain.take().zip(release.plain.as_ref());
-        let state = state.map(|(before, version)| format!("{before},{version}-{patches}"));
+        let state = state.map(|(before, version)| format!("{before},{version}{}", ways.replace(' ', "")));
         match &state {
             Some(state) => {
                 let made = workshop().repository(state, |copy| {
-                    self.publish_now(release, patches);
+                    self.publish_now(release, ways);
                     workshop::bring(&self.place().join("repository"), copy);
                 });
                 workshop::bring(&made, &self.place().join("repository"));
             }
-            None => self.publish_now(release, patches),
+            None => self.publish_now(release, ways),
         }
         self.plain = state;
     }
 
-    fn publish_now(&self, release: &BuiltRelease, patches: usize) {
-        let directory = release.directory.as_os_str();
-        let patches = patches.to_string();
-        let arguments: [&OsStr; 11] = [
+    fn publish_now(&self, release: &BuiltRelease, ways: &str) {
+        let always: [&OsStr; 9] = [
             "release".as_ref(),
             "publish".as_ref(),
-            directory,
+            release.directory.as_os_str(),
             "--stream".as_ref(),
             "testing".as_ref(),
             "--level".as_ref(),
             "1".as_ref(),
             "--share".as_ref(),
             "100%".as_ref(),
-            "--patches".as_ref(),
-            patches.as_ref(),
         ];
-        piccolo(self.place(), arguments);
+        piccolo(self.place(), always.into_iter().chain(ways.split(' ').map(OsStr::new)));
     }
 
     /// Starts a machine from a release, and tells it where the repository is. It looks there at once.

@@ -17,6 +17,17 @@ fn a_device_updates_itself_by_patch_and_keeps_a_healthy_release() {
 }
 
 #[test]
+fn a_device_updates_itself_by_chunks_where_no_patch_leads_from_its_release() {
+    let mut operator = Operator::new();
+    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
+    operator.publish(&old, 0);
+    let machine = operator.start(&old, update_machine());
+    let downloaded = update(machine, || operator.publish_with_chunks(&new, 0), "chunks");
+    // The index and the UKI, which comes whole, and next to nothing of the root image.
+    assert!(downloaded < 30_000_000, "the chunks had {downloaded} bytes");
+}
+
+#[test]
 fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
     let mut operator = Operator::new();
     // Nobody tells this device where to look: its image knows.
