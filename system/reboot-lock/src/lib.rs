@@ -75,7 +75,8 @@ impl LockClient {
     /// When this program cannot make connections at all, or a certificate is unusable.
     pub fn new(address: &LockAddress, settings: &LockClientSettings) -> Result<Self, LockClientError> {
         let local = |error: &dyn std::error::Error| LockClientError::Local(error.to_string());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| local(&error))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| local(&error))?;
         let client = match client(settings, Authorities::System) {
             // A device without certificates of authorities can still ask a lock manager that needs none.
             Err(_) if address.as_str().starts_with("http://") => client(settings, Authorities::Settings),

@@ -1,5 +1,7 @@
 //! What a device keeps on disk about updates, in files that a power cut leaves whole.
 
+pub mod claim;
+pub mod delay;
 pub mod record;
 pub mod release;
 pub mod resume;

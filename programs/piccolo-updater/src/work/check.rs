@@ -9,19 +9,59 @@ use release_graph::request::{self, Downgrade};
 use release_graph::wariness;
 use release_metadata::release::{Patch, Release};
 use release_metadata::version::Version;
-use release_source::repository::TrustedRepository;
+use tracing::warn;
 use update_engine::event::{Found, Problem};
 use update_engine::offer::{Offer, OfferedWay, Way};
 
+use super::repository::OpenRepository;
 use super::{Worker, problem, repository};
 
-/// Asks the repository: for the next release, or for the one that the operator wants.
+/// Asks what media are inserted, and the repository: for the next release, or for the one that the operator wants. The newest counts; of two that are the same, that
+/// on the medium.
 pub fn check(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> Result<Found, Problem> {
-    find(worker, wanted, staged).map_err(|error| problem(error.as_ref()))
+    let mut answers: Vec<Result<Found, Problem>> = Vec::new();
+    for medium in repository::media(worker) {
+        answers.push(repository::on_medium(worker, &medium).and_then(|mut on_medium| {
+            let found = find(worker, &mut on_medium, wanted, staged);
+            found.map_err(|error| on_medium.named(problem(error.as_ref())))
+        }));
+    }
+    if answers.is_empty() || worker.settings.settings.source.address.is_some() {
+        let found = repository::configured(worker).and_then(|mut found| find(worker, &mut found, wanted, staged));
+        answers.push(found.map_err(|error| problem(error.as_ref())));
+    }
+    answers.into_iter().reduce(better).unwrap_or_else(|| Ok(Found::Nothing("there is nowhere to look".to_owned())))
 }
 
-fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> anyhow::Result<Found> {
-    let mut repository = repository::refreshed(worker)?;
+/// The answer that says more; what the other one says is not lost.
+fn better(first: Result<Found, Problem>, second: Result<Found, Problem>) -> Result<Found, Problem> {
+    let both = |one: &str, other: &str| format!("{one}; {other}");
+    match (first, second) {
+        (Ok(withdrawn @ Found::StagedWithdrawn(_)), _) | (_, Ok(withdrawn @ Found::StagedWithdrawn(_))) => {
+            Ok(withdrawn)
+        }
+        (Ok(Found::Offer(first)), Ok(Found::Offer(second))) => {
+            Ok(Found::Offer(if second.version > first.version { second } else { first }))
+        }
+        (Ok(offer @ Found::Offer(_)), other) | (other, Ok(offer @ Found::Offer(_))) => {
+            if let Err(problem) = other {
+                warn!("{}", problem.reason);
+            }
+            Ok(offer)
+        }
+        (Ok(Found::Nothing(one)), Ok(Found::Nothing(other))) => Ok(Found::Nothing(both(&one, &other))),
+        (Err(one), Ok(Found::Nothing(other))) => Ok(Found::Nothing(both(&other, &one.reason))),
+        (Ok(Found::Nothing(one)), Err(other)) => Err(Problem { reason: both(&other.reason, &one) }),
+        (Err(one), Err(other)) => Err(Problem { reason: both(&one.reason, &other.reason) }),
+    }
+}
+
+fn find(
+    worker: &Worker,
+    repository: &mut OpenRepository,
+    wanted: Option<Version>,
+    staged: Option<Version>,
+) -> anyhow::Result<Found> {
     let stream = repository::stream(worker);
     let updates = repository.updates(&stream)?;
     if let Some(withdrawn) = staged.and_then(|staged| updates.release(staged)?.withdrawn.as_ref()) {
@@ -56,11 +96,11 @@ fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> an
         }
     };
     let release = repository.release(&stream, version, worker.device.architecture)?;
-    offer(worker, &repository, &release)
+    offer(worker, repository, &release)
 }
 
 /// What going to a release costs, or why it is not possible on this device.
-fn offer(worker: &Worker, _repository: &TrustedRepository, release: &Release) -> anyhow::Result<Found> {
+fn offer(worker: &Worker, repository: &OpenRepository, release: &Release) -> anyhow::Result<Found> {
     let inactive = worker.paths.slots.root(worker.device.active.other());
     let room = File::open(&inactive).and_then(|mut partition| partition.seek(SeekFrom::End(0)));
     let room = room.map_err(|error| anyhow::anyhow!("{} cannot be opened: {error}", inactive.display()))?;
@@ -85,8 +125,13 @@ fn offer(worker: &Worker, _repository: &TrustedRepository, release: &Release) ->
         ways.push(OfferedWay { way: Way::Patch, download_bytes: patch.file.size });
     }
     ways.sort_by_key(|offered| offered.download_bytes);
-    let offer =
-        Offer { version: release.version, root_hash: release.root.root_hash, image_bytes: release.root.size, ways };
+    let offer = Offer {
+        version: release.version,
+        root_hash: release.root.root_hash,
+        image_bytes: release.root.size,
+        ways,
+        medium: repository.medium().map(str::to_owned),
+    };
     Ok(Found::Offer(offer))
 }
 

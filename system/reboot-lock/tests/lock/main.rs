@@ -95,7 +95,10 @@ fn garbage_is_no_yes() {
     assert_eq!(say(b"HTTP/1.1 409 Full\r\ncontent-length: 300\r\n\r\n{\"kind\": \"a\", \"val"), "http_409");
     // Where it leads is not followed: the request is meant for this manager.
     assert_eq!(say(b"HTTP/1.1 307 There\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"), "http_307");
-    assert_eq!(say(b"HTTP/1.1 409 Full\r\ncontent-length: 31\r\n\r\n{\"kind\": \"x\", \"value\": \"a\\u001bb\"}"), "http_409");
+    assert_eq!(
+        say(b"HTTP/1.1 409 Full\r\ncontent-length: 31\r\n\r\n{\"kind\": \"x\", \"value\": \"a\\u001bb\"}"),
+        "http_409"
+    );
 }
 
 #[test]

@@ -73,8 +73,7 @@ impl Manager {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state =
-            Arc::new(Mutex::new(State { places, held: BTreeMap::new(), answer: Answer::ByTheRules, sent: 0 }));
+        let state = Arc::new(Mutex::new(State { places, held: BTreeMap::new(), answer: Answer::ByTheRules, sent: 0 }));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
@@ -109,12 +108,7 @@ impl Manager {
 impl Drop for Manager {
     fn drop(&mut self) {
         // The thread that accepts looks whether anybody is left when somebody comes.
-        self.state = Arc::new(Mutex::new(State {
-            places: 0,
-            held: BTreeMap::new(),
-            answer: Answer::Nothing,
-            sent: 0,
-        }));
+        self.state = Arc::new(Mutex::new(State { places: 0, held: BTreeMap::new(), answer: Answer::Nothing, sent: 0 }));
         let _woken = TcpStream::connect(self.address);
     }
 }
@@ -180,8 +174,8 @@ fn read_request(connection: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)>
 
 fn header(head: &[String], name: &str) -> Option<String> {
     let named = head.iter().filter_map(|line| line.split_once(':'));
-    let value = named.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
-    value.last()
+    let mut value = named.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
+    value.next_back()
 }
 
 /// The rules, as published.
@@ -209,11 +203,7 @@ fn by_the_rules(head: &[String], body: &[u8], state: &Mutex<State>) -> Vec<u8> {
             holders.insert(id);
         }
         Some("POST /v1/pre-reboot HTTP/1.1") => {
-            return no(
-                "409 Conflict",
-                "failed_lock_semaphore_full",
-                &format!("all slots of {group} are taken"),
-            );
+            return no("409 Conflict", "failed_lock_semaphore_full", &format!("all slots of {group} are taken"));
         }
         Some("POST /v1/steady-state HTTP/1.1") => {
             holders.remove(&id);
@@ -227,8 +217,25 @@ impl Tls {
     pub fn make() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let arguments = [
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-            "/CN=lock manager", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "certificate.pem",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=lock manager",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "certificate.pem",
         ];
         #[expect(clippy::disallowed_methods, reason = "a tool of the tests, which the product does not run")]
         let output = Command::new("openssl").args(arguments).current_dir(directory.path()).output();
