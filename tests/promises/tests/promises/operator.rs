@@ -47,6 +47,11 @@ impl Operator {
         Self { directory, server }
     }
 
+    /// Where the keys and the repository are.
+    pub fn place(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Builds a release whose image trusts the repository and looks there every quarter of an hour, and has `more` in its recipe.
     pub fn build(&self, version: &str, more: &str) -> BuiltRelease {
         let place = self.directory.path();
