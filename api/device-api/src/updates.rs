@@ -26,9 +26,15 @@ pub struct Updates {
     /// How far the new image is, while it is being made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<UpdateProgress>,
+    /// The medium with releases that is inserted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<UpdateMedium>,
     /// Why nothing happens at present, where something could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Waiting>,
+    /// The place at a lock manager that the device has, or may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot_lock: Option<UpdateRebootLock>,
     /// The last failure that has not been overcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<UpdateFailure>,
@@ -46,7 +52,8 @@ pub struct Updates {
     pub slot_damage: Option<SlotDamage>,
     /// Releases that are not taken again until the operator says so.
     pub bad: Vec<BadUpdate>,
-    /// What is wrong with the settings, a sentence each. While there is anything here, the device does not restart by itself.
+    /// What is wrong with the files of settings, a sentence each. What was set before holds; a device that starts with such files does not update
+    /// and restart by itself.
     pub settings_problems: Vec<String>,
 }
 
@@ -93,6 +100,53 @@ pub struct OfferedRelease {
     /// The way that is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<UpdateWay>,
+    /// The medium that it was found on; absent if it is in the repository of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "vfat-1A2B-3C4D")]
+    pub medium: Option<String>,
+}
+
+/// A medium with releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateMedium {
+    /// The type of its file system and that one's UUID.
+    #[schema(example = "vfat-1A2B-3C4D")]
+    pub name: String,
+    /// Whether the settings allow taking releases from it. If not, it is not even mounted.
+    pub allowed: bool,
+}
+
+/// A place at a lock manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateRebootLock {
+    /// Where it stands.
+    pub state: RebootLockState,
+    /// The lock manager.
+    pub url: String,
+    /// The device's group there.
+    pub group: String,
+    /// When it was first asked for.
+    pub since: String,
+    /// Why the last request did not lead to a yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// When the device asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<String>,
+}
+
+/// Where a place at a lock manager stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebootLockState {
+    /// The lock manager is being asked for it.
+    Asking,
+    /// It was refused, or there was no answer; asked again.
+    Refused,
+    /// The device has it.
+    Held,
+    /// The device gives it back, and goes on trying until the lock manager confirms.
+    GivingBack,
 }
 
 /// One way to get a release.
@@ -209,6 +263,9 @@ pub struct UpdateHistoryEntry {
     pub way: Option<UpdateWay>,
     /// Bytes downloaded.
     pub downloaded_bytes: u64,
+    /// The medium that the release was found on, if it was on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
     /// How it ended.
     pub outcome: UpdateOutcome,
     /// Why, where it did not end well.
@@ -238,6 +295,8 @@ pub enum UpdateOutcome {
 pub enum UpdateRequest {
     /// Look for a release.
     Check,
+    /// Read the settings again. Where something is wrong with them, what was set before holds.
+    ReloadSettings,
     /// Go to the release on offer, or to this version, also an older one.
     Start {
         /// The version.

@@ -68,6 +68,12 @@ pub enum Event {
     },
     /// What the schedule says about a restart.
     Scheduled(Permission),
+    /// What the schedule looks at may have changed: somebody logged in or out, a job ended, the lock manager answered.
+    ScheduleChanged,
+    /// The operator changed the settings; the policy is the new one.
+    SettingsChanged,
+    /// A medium that releases may be taken from was inserted.
+    MediumInserted,
     /// The boot entry that runs has lost its counter.
     Blessed,
     /// A health check of a trial boot failed.

@@ -19,6 +19,9 @@ pub struct HistoryEntry {
     pub way: Option<Way>,
     /// Bytes downloaded.
     pub downloaded: u64,
+    /// The medium that it was found on, if it was on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
 }

@@ -1,6 +1,7 @@
 //! From an event to the next record and what is to be done.
 
 mod build;
+mod changed;
 mod request;
 mod start;
 
@@ -88,6 +89,9 @@ pub fn on_event(record: &mut Record, event: Event, now: Timestamp, policy: &Poli
         }
         Event::Installed { operation, result } => Ok(machine.answered(operation, |machine| machine.installed(result))),
         Event::Scheduled(permission) => Ok(machine.scheduled(permission)),
+        Event::ScheduleChanged => Ok(machine.schedule_changed()),
+        Event::SettingsChanged => Ok(machine.settings_changed()),
+        Event::MediumInserted => Ok(machine.medium_inserted()),
         Event::Blessed => Ok(machine.blessed()),
         Event::Unhealthy(found) => {
             if let Phase::Trial { failure, .. } = &mut machine.record.phase {
@@ -210,6 +214,7 @@ impl Machine<'_> {
             to: update.offer.version,
             way: Some(update.way),
             downloaded: update.downloaded,
+            medium: update.offer.medium.clone(),
             outcome,
         };
         self.remember(entry);

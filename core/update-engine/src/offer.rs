@@ -17,6 +17,9 @@ pub struct Offer {
     pub image_bytes: u64,
     /// The ways to get it, the cheapest first.
     pub ways: Vec<OfferedWay>,
+    /// The medium that it was found on; nothing if it was in the repository of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
 }
 
 /// One way to get a release.

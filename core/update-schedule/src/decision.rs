@@ -5,6 +5,7 @@ mod reason;
 
 use jiff::{SignedDuration, Timestamp};
 use release_metadata::version::Version;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::{Delay, Settings, Strategy};
 use crate::windows::{self, WindowState};
@@ -48,6 +49,11 @@ pub enum Request {
 pub enum Lock {
     /// It was not asked for.
     NotAsked,
+    /// The answer has not come yet.
+    Asking {
+        /// The lock manager.
+        manager: String,
+    },
     /// It was refused.
     Refused {
         /// Why, in the lock manager's words, or why it could not be asked.
@@ -60,7 +66,7 @@ pub enum Lock {
 }
 
 /// What one decision tells the next, for one release; kept over restarts of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
     /// Since when only sessions, jobs and the lock delay the restart; delays count from here, over all windows.
     pub due_since: Option<Timestamp>,
@@ -188,6 +194,9 @@ fn with_lock(settings: &Settings, situation: &Situation<'_>) -> Action {
     }
     match situation.lock {
         Lock::Held => Action::Restart,
+        Lock::Asking { manager } => {
+            Action::Wait { reasons: vec![Reason::AskingLock { manager: manager.clone() }], wake_at: None }
+        }
         Lock::Refused { problem, ask_again_at } if *ask_again_at > situation.time => Action::Wait {
             reasons: vec![Reason::Lock { problem: problem.clone(), ask_again_at: *ask_again_at }],
             wake_at: Some(*ask_again_at),

@@ -3,8 +3,12 @@
 //! Both are POST requests with [`HEADER`] and the same body, [`Request`]; 200 means yes, anything else no, with an [`ErrorBody`] that says why. Both may be
 //! repeated: who holds the lock gets it again, and giving back what one does not hold succeeds.
 
+mod device_id;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use device_id::device_id;
 
 /// The header of every request: proof that it is meant, and not a redirection.
 pub const HEADER: (&str, &str) = ("fleet-lock-protocol", "true");
@@ -44,11 +48,13 @@ impl Operation {
 }
 
 /// The address of a lock manager: `http://` or `https://`, a host and perhaps a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct LockAddress(String);
 
 /// A group of devices that a lock manager counts together: letters, digits, `.` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct LockGroup(String);
 
 /// The body of a request.
@@ -220,5 +226,33 @@ impl LockAddress {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for LockGroup {
+    type Error = FleetLockError;
+
+    fn try_from(text: String) -> Result<Self, FleetLockError> {
+        Self::new(&text)
+    }
+}
+
+impl From<LockGroup> for String {
+    fn from(group: LockGroup) -> Self {
+        group.0
+    }
+}
+
+impl TryFrom<String> for LockAddress {
+    type Error = FleetLockError;
+
+    fn try_from(text: String) -> Result<Self, FleetLockError> {
+        Self::new(&text)
+    }
+}
+
+impl From<LockAddress> for String {
+    fn from(address: LockAddress) -> Self {
+        address.0
     }
 }

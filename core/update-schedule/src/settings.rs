@@ -19,7 +19,7 @@ use crate::zone::ZoneName;
 
 pub use drop_in::{Directory, DropIn};
 pub use problem::{Problem, SettingsError};
-pub use source::{Source, SourceAddress, SourceAddressError};
+pub use source::{RemovableMedia, Source, SourceAddress, SourceAddressError};
 
 /// Most drop-ins read.
 pub const MAXIMUM_FILES: usize = 256;

@@ -33,6 +33,8 @@ pub struct Arguments {
 pub enum Command {
     /// Look for releases and install them, until stopped
     Serve,
+    /// Have the running updater read its settings again; exits with 1 when they are refused
+    Reload,
     /// Find out whether this boot is healthy; if it is not and a release is on trial, restart
     CheckHealth {
         /// How long everything together may take, in seconds

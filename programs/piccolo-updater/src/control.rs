@@ -96,6 +96,9 @@ async fn act(State(room): State<Room>, body: axum::body::Bytes) -> Response {
             return refuse(ProblemKind::BadRequest, format!("The request is not one that is known: {error}."));
         }
     };
+    if matches!(request, UpdateRequest::ReloadSettings) {
+        return reload(room).await;
+    }
     let request = match understood(request, &room) {
         Ok(request) => request,
         Err(problem) => return refuse(ProblemKind::BadRequest, problem),
@@ -114,12 +117,29 @@ async fn act(State(room): State<Room>, body: axum::body::Bytes) -> Response {
     }
 }
 
+/// Has the settings read again; everything that is wrong with them is the answer.
+async fn reload(room: Room) -> Response {
+    let (reply, answer) = oneshot::channel();
+    if room.mailbox.send(Message::Reload { reply }).is_err() {
+        return refuse(ProblemKind::Stopping, "The updater is stopping.".to_owned());
+    }
+    match answer.await {
+        Ok(Ok(())) => updates(State(room)).await.into_response(),
+        Ok(Err(problems)) => {
+            let detail = format!("The settings are not usable; those from before hold. {}", problems.join("; "));
+            refuse(ProblemKind::Conflict, detail)
+        }
+        Err(_ended) => refuse(ProblemKind::Stopping, "The updater is stopping.".to_owned()),
+    }
+}
+
 /// The request with its versions read, and what it needs to know of the disk.
 fn understood(request: UpdateRequest, room: &Room) -> Result<Request, String> {
     let read = |text: &str| text.parse::<Version>().map_err(|error| format!("{error}."));
     let running = || room.board.read().map_or(String::new(), |board| board.updates.running.clone());
     Ok(match request {
         UpdateRequest::Check => Request::Check,
+        UpdateRequest::ReloadSettings => return Err("Reading settings again is no request about a release.".to_owned()),
         UpdateRequest::Start { version } => Request::Start(version.as_deref().map(read).transpose()?),
         UpdateRequest::Pause => Request::Pause,
         UpdateRequest::Cancel => Request::Cancel,

@@ -7,18 +7,22 @@ use std::time::Duration;
 use anyhow::Context;
 use device_api::updates::{UpdateHistory, Updates};
 use jiff::Timestamp;
+use release_media::Medium;
 use tracing::{debug, error, info, warn};
 use update_engine::action::Action;
 use update_engine::event::{EntryState, Event, Request};
 use update_engine::machine::{Refusal, on_event};
-use update_engine::record::Record;
+use update_engine::record::{Phase, Record};
+use update_schedule::settings::Strategy;
 use update_store::record::RecordFile;
 
 use crate::device::Device;
 use crate::paths::Paths;
 use crate::performer::Performer;
+use crate::schedule::{LockAnswer, RebootLockKeeper, Scheduler};
 use crate::settings::LoadedSettings;
-use crate::status;
+use crate::status::{self, Surroundings};
+use crate::watches::{Watched, Watches};
 
 /// Longest sleep. Clocks may be set while the device waits, so it looks at them now and then.
 const LONGEST_SLEEP: Duration = Duration::from_hours(6);
@@ -35,8 +39,15 @@ pub enum Message {
         /// Where the answer goes.
         reply: tokio::sync::oneshot::Sender<Result<(), Refusal>>,
     },
-    /// Somebody changed the boot entries.
-    EntriesChanged,
+    /// Something that is watched has changed.
+    Changed(Watched),
+    /// The lock manager answered, or did not.
+    LockAnswered(LockAnswer),
+    /// The operator wants the settings read again.
+    Reload {
+        /// Where the answer goes: everything that is wrong with the files.
+        reply: tokio::sync::oneshot::Sender<Result<(), Vec<String>>>,
+    },
     /// The service manager wants the updater to end.
     Stop,
 }
@@ -61,6 +72,11 @@ pub struct Engine {
     file: RecordFile,
     record: Record,
     performer: Performer,
+    watches: Watches,
+    /// Media that are there.
+    media: Vec<Medium>,
+    /// Whether the running release's boot entry says that it came up healthy.
+    healthy: bool,
     board: Board,
 }
 
@@ -73,6 +89,7 @@ impl Engine {
         paths: Paths,
         device: Device,
         settings: LoadedSettings,
+        watches: Watches,
         mailbox: Sender<Message>,
     ) -> anyhow::Result<Self> {
         let file = RecordFile::below(&paths.state)?;
@@ -81,15 +98,24 @@ impl Engine {
             warn!("the record of updates could not be used, and was put aside: {problem}");
         }
         let record = found.record;
-        let published =
-            Published { updates: status::updates(&record, &device, &settings), history: status::history(&record) };
-        let performer = Performer::new(paths.clone(), device.clone(), settings.clone(), mailbox);
+        let lock = RebootLockKeeper::load(&paths.state, device.machine_id.clone(), mailbox.clone())?;
+        let surroundings = Surroundings { medium: None, lock: lock.ledger() };
+        let published = Published {
+            updates: status::updates(&record, &device, &settings, &surroundings),
+            history: status::history(&record),
+        };
+        let scheduler = Scheduler::new(paths.state.clone(), lock, watches.clone());
+        let performer = Performer::new(paths.clone(), device.clone(), settings.clone(), scheduler, mailbox);
         let board = Arc::new(RwLock::new(published));
-        let mut engine = Self { paths, device, settings, file, record, performer, board };
+        let media = Vec::new();
+        let mut engine =
+            Self { paths, device, settings, file, record, performer, watches, media, healthy: false, board };
         let boot = engine.device.boot(&engine.paths)?;
         engine.tell(Event::Started(boot))?;
         // Whoever was blessed before this program started is told so.
         engine.entries_changed()?;
+        engine.media_changed()?;
+        engine.settle_lock();
         // There is something to read also where nothing has changed.
         engine.publish();
         Ok(engine)
@@ -114,19 +140,35 @@ impl Engine {
                     // Whoever asked may be gone.
                     let _gone = reply.send(answer);
                 }
-                Some(Message::EntriesChanged) => self.entries_changed()?,
+                Some(Message::Changed(Watched::Entries)) => self.entries_changed()?,
+                Some(Message::Changed(Watched::Media)) => self.media_changed()?,
+                Some(Message::Changed(Watched::Activity)) => self.tell(Event::ScheduleChanged)?,
+                Some(Message::LockAnswered(answer)) => {
+                    self.performer.scheduler.lock.answered(answer)?;
+                    self.tell(Event::ScheduleChanged)?;
+                    self.publish();
+                }
+                Some(Message::Reload { reply }) => {
+                    let answer = self.reload()?;
+                    // Whoever asked may be gone.
+                    let _gone = reply.send(answer);
+                }
                 Some(Message::Stop) => {
                     self.performer.stop();
                     return Ok(());
                 }
             }
+            self.settle_lock();
         }
     }
 
     /// The next message, or nothing when the record wants to be looked at again.
     fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
         let now = Timestamp::now();
-        let Some(wake_at) = self.record.wake_at() else { return messages.recv().ok().or(Some(Message::Stop)) };
+        let lock = self.performer.scheduler.lock.ledger().try_again_at().filter(|_| !self.restart_is_ahead());
+        let Some(wake_at) = self.record.wake_at().into_iter().chain(lock).min() else {
+            return messages.recv().ok().or(Some(Message::Stop));
+        };
         let wait = Duration::try_from(wake_at.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP);
         match messages.recv_timeout(wait) {
             Ok(message) => Some(message),
@@ -179,10 +221,66 @@ impl Engine {
     fn entries_changed(&mut self) -> anyhow::Result<()> {
         let boot = self.device.boot(&self.paths)?;
         let running = boot.entries.iter().find(|entry| entry.version == self.device.version);
-        if running.is_some_and(|entry| entry.state == EntryState::Good) {
+        self.healthy = running.is_some_and(|entry| entry.state == EntryState::Good);
+        if self.healthy {
             self.tell(Event::Blessed)?;
         }
         Ok(())
+    }
+
+    /// A medium came or went.
+    fn media_changed(&mut self) -> anyhow::Result<()> {
+        // The directory is there only as long as something is in it.
+        for directory in self.paths.media.parent().into_iter().chain([self.paths.media.as_path()]) {
+            self.watches.also(directory, Watched::Media);
+        }
+        let now = release_media::present(&self.paths.media);
+        let before = std::mem::replace(&mut self.media, now);
+        if before == self.media {
+            return Ok(());
+        }
+        let inserted = self.media.iter().any(|medium| !before.contains(medium));
+        if inserted && self.settings.takes_media() {
+            self.tell(Event::MediumInserted)?;
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Reads the settings again. Where something is wrong, what held before holds.
+    fn reload(&mut self) -> anyhow::Result<Result<(), Vec<String>>> {
+        let took_media = self.settings.takes_media();
+        let answer = self.settings.reload();
+        self.performer.set(self.settings.clone());
+        if answer.is_ok() {
+            info!("the settings were read again");
+            self.tell(Event::SettingsChanged)?;
+            if !took_media && self.settings.takes_media() && !self.media.is_empty() {
+                self.tell(Event::MediumInserted)?;
+            }
+        }
+        self.publish();
+        Ok(answer)
+    }
+
+    /// Gives the reboot lock back as soon as no restart is ahead and the running release is known to be healthy.
+    fn settle_lock(&mut self) {
+        let lock = &self.performer.scheduler.lock;
+        if lock.ledger().claim().is_none() || !self.healthy || self.restart_is_ahead() {
+            return;
+        }
+        if let Err(failure) = self.performer.scheduler.lock.give_back(Timestamp::now()) {
+            error!("{failure:#}");
+        }
+    }
+
+    /// Whether the reboot lock is needed, or may soon be.
+    fn restart_is_ahead(&self) -> bool {
+        match self.record.phase {
+            Phase::Rebooting { .. } | Phase::Trial { .. } | Phase::GoingBack { .. } => true,
+            Phase::Staged { .. } => matches!(self.settings.settings.strategy, Strategy::RebootLock(_)),
+            _ => false,
+        }
     }
 
     fn message(&self) -> String {
@@ -190,8 +288,10 @@ impl Engine {
     }
 
     fn publish(&self) {
+        let medium = self.media.first().map(Medium::name);
+        let surroundings = Surroundings { medium, lock: self.performer.scheduler.lock.ledger() };
         let published = Published {
-            updates: status::updates(&self.record, &self.device, &self.settings),
+            updates: status::updates(&self.record, &self.device, &self.settings, &surroundings),
             history: status::history(&self.record),
         };
         if let Ok(text) = serde_json::to_vec(&published.updates)

@@ -8,13 +8,14 @@ mod cli;
 mod control;
 mod device;
 mod engine;
-mod entries_watch;
 mod health;
 mod paths;
 mod performer;
+mod reload;
 mod schedule;
 mod settings;
 mod status;
+mod watches;
 mod work;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ use cli::{Arguments, Command};
 use device::Device;
 use engine::Engine;
 use paths::Paths;
+use watches::{Watched, Watches};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let paths = Paths::of(&arguments);
     let done = match arguments.command {
         Command::Serve => serve(&paths).map(|()| ExitCode::SUCCESS),
+        Command::Reload => reload::ask(&paths.socket).map(|()| ExitCode::SUCCESS),
         Command::CheckHealth { deadline } => health::check(&paths, Duration::from_secs(deadline)),
     };
     match done {
@@ -49,10 +52,13 @@ fn main() -> ExitCode {
 
 fn serve(paths: &Paths) -> anyhow::Result<()> {
     let device = Device::find(paths)?;
-    let settings = settings::load(paths);
+    let settings = settings::load();
     let (mailbox, messages) = mpsc::channel();
-    let mut engine = Engine::start(paths.clone(), device, settings, mailbox.clone())?;
-    entries_watch::start(paths, mailbox.clone()).context("the boot entries cannot be watched")?;
+    let watches = Watches::start(mailbox.clone()).context("nothing can be watched")?;
+    watches
+        .add(&paths.slots.esp().join("EFI/Linux"), Watched::Entries)
+        .context("the boot entries cannot be watched")?;
+    let mut engine = Engine::start(paths.clone(), device, settings, watches, mailbox.clone())?;
     control::start(paths, engine.published(), mailbox).context("the control socket cannot be made")?;
     // Without a service manager there is nobody to tell.
     let _told = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -17,6 +17,8 @@ pub struct Paths {
     pub status: PathBuf,
     /// The repository's first root of trust, in the verified image.
     pub trust_anchor: PathBuf,
+    /// Where udev puts links to media that releases can be taken from.
+    pub media: PathBuf,
     /// The slots and the ESP.
     pub slots: SlotDevices,
 }
@@ -31,6 +33,7 @@ impl Paths {
                 Path::new(device_api::UPDATES_STATUS_FILE).file_name().unwrap_or("status.json".as_ref()),
             ),
             trust_anchor: PathBuf::from("/usr/lib/piccolo/updates/root.json"),
+            media: PathBuf::from(release_media::DIRECTORY),
             slots: SlotDevices::of_running_device(),
         }
     }

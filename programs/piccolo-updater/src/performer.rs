@@ -8,11 +8,9 @@ use anyhow::Context;
 use host::cancel::Cancel;
 use host::invocation::Invocation;
 use host::program::Program;
-use release_metadata::version::Version;
 use tracing::debug;
 use update_engine::action::Action;
 use update_engine::event::Event;
-use update_schedule::decision::Progress;
 use update_slots::boot_entries::BootEntries;
 use update_store::chunk_index::ChunkIndexes;
 use update_store::release::ReleaseFile;
@@ -22,27 +20,38 @@ use update_store::trial::TrialFile;
 use crate::device::Device;
 use crate::engine::Message;
 use crate::paths::Paths;
-use crate::schedule;
+use crate::schedule::Scheduler;
 use crate::settings::LoadedSettings;
 use crate::work::{Worker, check, install, write};
 
 /// Performs what the engine decides.
 pub struct Performer {
+    /// Answers when the machine may restart.
+    pub scheduler: Scheduler,
     worker: Worker,
     /// Cancels the long action under way.
     cancel: Cancel,
     /// Held by whoever reads the repository or writes the inactive slot: a long action that was stopped may take a moment to notice.
     turn: Arc<Mutex<()>>,
     mailbox: Sender<Message>,
-    /// How long sessions and jobs have delayed the restart into a release.
-    delay: Option<(Version, Progress)>,
 }
 
 impl Performer {
     /// For this device.
-    pub fn new(paths: Paths, device: Device, settings: LoadedSettings, mailbox: Sender<Message>) -> Self {
+    pub fn new(
+        paths: Paths,
+        device: Device,
+        settings: LoadedSettings,
+        scheduler: Scheduler,
+        mailbox: Sender<Message>,
+    ) -> Self {
         let worker = Worker { paths, device, settings, cancel: Cancel::new(), mailbox: mailbox.clone() };
-        Self { worker, cancel: Cancel::new(), turn: Arc::default(), mailbox, delay: None }
+        Self { scheduler, worker, cancel: Cancel::new(), turn: Arc::default(), mailbox }
+    }
+
+    /// Takes other settings from here on. What is under way goes on with those that it began with.
+    pub fn set(&mut self, settings: LoadedSettings) {
+        self.worker.settings = settings;
     }
 
     /// Performs an action. What it comes to, if it is a long one, comes as an event.
@@ -71,10 +80,7 @@ impl Performer {
                 result: install::install(worker, &offer),
             }),
             Action::AskSchedule { version } => {
-                let progress = self.delay.filter(|(release, _)| *release == version).map(|(_, progress)| progress);
-                let (permission, progress) =
-                    schedule::permission(&self.worker.settings, version, progress.unwrap_or_default());
-                self.delay = Some((version, progress));
+                let permission = self.scheduler.permission(&self.worker.settings, version)?;
                 // The engine that asks is the one that receives: it is there.
                 let _received = self.mailbox.send(Message::Event(Event::Scheduled(permission)));
                 Ok(())
@@ -86,7 +92,8 @@ impl Performer {
             Action::RemoveEntry { version } => entries.remove(version).context("the boot entry cannot be removed"),
             Action::Demote { version } => entries.demote(version).context("the boot entry cannot be put behind"),
             Action::Reboot => {
-                let systemctl = Invocation::new(Program::Systemctl).argument("reboot");
+                // Whoever holds an inhibitor was waited for, up to the limit of the settings.
+                let systemctl = Invocation::new(Program::Systemctl).arguments(["reboot", "--check-inhibitors=no"]);
                 systemctl.run(&Cancel::new()).map(drop).context("the machine cannot be restarted")
             }
             Action::CleanUp => {
@@ -95,6 +102,7 @@ impl Performer {
                 TrialFile::below(state).forget()?;
                 ReleaseFile::below(state).forget()?;
                 ChunkIndexes::below(state).remove_all_but(self.worker.device.root_hash)?;
+                self.scheduler.forget_delay()?;
                 Ok(entries.remove_unfinished()?)
             }
         }

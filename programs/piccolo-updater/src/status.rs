@@ -1,18 +1,35 @@
 //! From the record to what people and programs read.
 
 use device_api::updates::{
-    BadUpdate, OfferedRelease, OfferedWay, SlotDamage, UpdateActivity, UpdateFailure, UpdateHistory,
-    UpdateHistoryEntry, UpdateOutcome, UpdateProgress, UpdateState, UpdateWay, Updates, Waiting,
+    BadUpdate, OfferedRelease, OfferedWay, RebootLockState, SlotDamage, UpdateActivity, UpdateFailure, UpdateHistory,
+    UpdateHistoryEntry, UpdateMedium, UpdateOutcome, UpdateProgress, UpdateRebootLock, UpdateState, UpdateWay, Updates,
+    Waiting,
 };
 use update_engine::history::{HistoryEntry, Outcome};
 use update_engine::offer::{Offer, Way};
 use update_engine::record::{Activity, Phase, Record};
+use update_schedule::fleet_lock::Operation;
+use update_schedule::reboot_lock::LockLedger;
+use update_schedule::settings::Build;
 
 use crate::device::Device;
 use crate::settings::LoadedSettings;
 
+/// What there is besides the record.
+pub struct Surroundings<'a> {
+    /// The medium that is there.
+    pub medium: Option<&'a str>,
+    /// The reboot lock.
+    pub lock: &'a LockLedger,
+}
+
 /// The document about updates.
-pub fn updates(record: &Record, device: &Device, settings: &LoadedSettings) -> Updates {
+pub fn updates(
+    record: &Record,
+    device: &Device,
+    settings: &LoadedSettings,
+    surroundings: &Surroundings<'_>,
+) -> Updates {
     let source = &settings.settings.source;
     let offer = match &record.phase {
         Phase::Available { offer } => Some((offer, None)),
@@ -26,7 +43,9 @@ pub fn updates(record: &Record, device: &Device, settings: &LoadedSettings) -> U
         source: source.address.as_ref().map(|address| address.as_str().to_owned()),
         release: offer.map(|(offer, way)| release(offer, way)),
         progress: progress(&record.phase),
-        waits: waits(&record.phase),
+        medium: surroundings.medium.map(|name| UpdateMedium { name: name.to_owned(), allowed: settings.takes_media() }),
+        waits: waits(record, settings),
+        reboot_lock: reboot_lock(surroundings.lock),
         failure: record.failure.as_ref().map(|failure| UpdateFailure {
             reason: failure.reason.clone(),
             at: failure.at.to_string(),
@@ -79,6 +98,7 @@ fn entry(entry: &HistoryEntry) -> UpdateHistoryEntry {
         to: entry.to.to_string(),
         way: entry.way.map(way),
         downloaded_bytes: entry.downloaded,
+        medium: entry.medium.clone(),
         outcome,
         reason,
     }
@@ -157,6 +177,7 @@ fn release(offer: &Offer, taken: Option<Way>) -> OfferedRelease {
             .map(|offered| OfferedWay { way: way(offered.way), download_bytes: offered.download_bytes })
             .collect(),
         way: taken.map(way),
+        medium: offer.medium.clone(),
     }
 }
 
@@ -181,12 +202,52 @@ fn progress(phase: &Phase) -> Option<UpdateProgress> {
     })
 }
 
-fn waits(phase: &Phase) -> Option<Waiting> {
-    match phase {
+/// Why nothing happens although there is something to do.
+fn waits(record: &Record, settings: &LoadedSettings) -> Option<Waiting> {
+    let next_try = record.next_try.map(|at| at.to_string());
+    match &record.phase {
         Phase::Staged { wait: Some(wait), .. } => {
             Some(Waiting { reason: wait.reason.clone(), until: wait.until.map(|until| until.to_string()) })
         }
-        Phase::Blocked { reason, .. } => Some(Waiting { reason: reason.clone(), until: None }),
+        Phase::Blocked { reason, .. } => Some(Waiting { reason: reason.clone(), until: next_try }),
+        Phase::Available { offer } => {
+            let reason = match settings.settings.build {
+                _ if record.declined == Some(offer.version) => "it was cancelled, and is built when you start it",
+                Build::WhenAsked => "it is built when you start it: the settings say build = \"when-asked\"",
+                Build::Automatic => "it is built after the next look",
+            };
+            Some(Waiting { reason: format!("release {}: {reason}", offer.version), until: None })
+        }
+        Phase::Writing { activity: Activity::Paused, .. } => {
+            Some(Waiting { reason: "the download is paused, and goes on when you start it".to_owned(), until: None })
+        }
+        Phase::Writing { activity: Activity::Waiting, .. } => {
+            let failure = record.failure.as_ref().map(|failure| failure.reason.clone());
+            Some(Waiting {
+                reason: failure.unwrap_or_else(|| "the download goes on later".to_owned()),
+                until: next_try,
+            })
+        }
         _ => None,
     }
+}
+
+/// The place at a lock manager, if there is one or may be one.
+fn reboot_lock(ledger: &LockLedger) -> Option<UpdateRebootLock> {
+    let claim = ledger.claim()?;
+    let refused = ledger.refused();
+    let state = match (ledger.under_way(), refused.map(|refused| refused.operation)) {
+        (Some(Operation::PreReboot), _) => RebootLockState::Asking,
+        (Some(Operation::SteadyState), _) | (None, Some(Operation::SteadyState)) => RebootLockState::GivingBack,
+        (None, Some(Operation::PreReboot)) => RebootLockState::Refused,
+        (None, None) => RebootLockState::Held,
+    };
+    Some(UpdateRebootLock {
+        state,
+        url: claim.url.as_str().to_owned(),
+        group: claim.group.as_str().to_owned(),
+        since: claim.since.to_string(),
+        problem: refused.map(|refused| refused.problem.clone()),
+        next_try: refused.map(|refused| refused.ask_again_at.to_string()),
+    })
 }

@@ -1,6 +1,8 @@
 //! What a device keeps on disk about updates, in files that a power cut leaves whole.
 
 pub mod chunk_index;
+pub mod claim;
+pub mod delay;
 pub mod record;
 pub mod release;
 pub mod resume;

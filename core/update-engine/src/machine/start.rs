@@ -65,6 +65,7 @@ impl Machine<'_> {
                         to: boot.version,
                         way: None,
                         downloaded: 0,
+                        medium: None,
                         outcome: Outcome::WentBack,
                     });
                     let reason = "the operator went back from it".to_owned();

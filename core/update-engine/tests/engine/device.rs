@@ -55,6 +55,7 @@ pub fn offer(version: Version) -> Offer {
         root_hash: root_hash(version),
         image_bytes: 1000,
         ways: vec![way(Way::Patch, 10), way(Way::Chunks, 100), way(Way::Full, 1000)],
+        medium: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof, proptest};
-use update_engine::event::Request;
+use update_engine::event::{Event, Request};
 use update_engine::record::Phase;
 
 use crate::device::{Device, version};
@@ -18,6 +18,9 @@ enum Happening {
     TimePasses,
     Publishes(u32),
     Asks(Request),
+    ScheduleChanges,
+    SettingsChange,
+    MediumComes,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -45,6 +48,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => Just(Happening::TimePasses),
         2 => minor.prop_map(Happening::Publishes),
         3 => requests.prop_map(Happening::Asks),
+        1 => Just(Happening::ScheduleChanges),
+        1 => Just(Happening::SettingsChange),
+        1 => Just(Happening::MediumComes),
     ]
 }
 
@@ -64,6 +70,9 @@ fn happen(device: &mut Device, happening: Happening) {
         Happening::Unhealthy => device.fail_health(),
         Happening::TimePasses => device.wait(),
         Happening::Publishes(minor) => device.newest = version(&format!("1.{minor}.0")),
+        Happening::ScheduleChanges => device.send(Event::ScheduleChanged).unwrap(),
+        Happening::SettingsChange => device.send(Event::SettingsChanged).unwrap(),
+        Happening::MediumComes => device.send(Event::MediumInserted).unwrap(),
         Happening::Asks(Request::Rollback { .. }) => {
             let good = |entry: &(&_, &Option<_>)| *entry.0 != device.running && entry.1.is_none();
             let to = device.entries.iter().find(good).map(|entry| *entry.0);

@@ -318,3 +318,41 @@ fn a_device_that_a_rollout_has_not_reached_looks_again_when_it_does() {
     device.succeed();
     assert!(matches!(device.record.phase, Phase::Writing { .. }), "{:?}", device.record.phase);
 }
+
+#[test]
+fn an_inserted_medium_is_looked_at_at_once_also_where_no_repository_is_set() {
+    let mut device = Device::new();
+    device.policy = Policy { check_every: None, ..Policy::default() };
+    device.send(Event::SettingsChanged).unwrap();
+    device.newest = version("1.1.0");
+    device.wait();
+    assert_eq!(device.record.phase, Phase::Idle, "nothing is looked at by itself");
+    device.send(Event::MediumInserted).unwrap();
+    assert!(matches!(device.record.phase, Phase::Checking { .. }));
+    device.succeed();
+    // The medium is pulled out in the middle, and comes back.
+    device.fail(false);
+    assert!(matches!(device.record.phase, Phase::Writing { activity: Activity::Waiting, .. }));
+    device.send(Event::MediumInserted).unwrap();
+    assert!(matches!(device.record.phase, Phase::Writing { activity: Activity::Running, .. }));
+}
+
+#[test]
+fn changed_settings_count_at_once() {
+    let mut device = Device::new();
+    device.policy = Policy { check_every: None, ..Policy::default() };
+    device.send(Event::SettingsChanged).unwrap();
+    assert_eq!(device.record.next_try, None);
+    device.policy = Policy::default();
+    device.send(Event::SettingsChanged).unwrap();
+    assert_eq!(device.record.next_try, Some(device.now), "the repository that is set now is looked at");
+
+    let mut device = staged();
+    device.fail(false);
+    let waits = |device: &Device| matches!(&device.record.phase, Phase::Staged { wait: Some(_), .. });
+    assert!(waits(&device) && device.pending.is_empty());
+    device.send(Event::SettingsChanged).unwrap();
+    assert!(waits(&device), "what was said holds until there is another answer");
+    device.succeed();
+    assert!(device.reboot_asked, "the schedule was asked again");
+}

@@ -27,6 +27,11 @@ pub enum Reason {
         /// When they do not delay any more.
         until: Timestamp,
     },
+    /// The lock manager has not answered yet.
+    AskingLock {
+        /// The lock manager.
+        manager: String,
+    },
     /// The lock manager said no, or could not be asked.
     Lock {
         /// Why.
@@ -41,7 +46,7 @@ impl Reason {
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Manual => None,
+            Self::Manual | Self::AskingLock { .. } => None,
             Self::Window { opens_at } => *opens_at,
             Self::Delay { until, .. } => Some(*until),
             Self::Lock { ask_again_at, .. } => Some(*ask_again_at),
@@ -63,6 +68,7 @@ impl Reason {
             Self::Delay { audience: Audience::Jobs, names, until } => {
                 format!("{} running; the device restarts at {} at the latest", listed(names), zone.shown(*until))
             }
+            Self::AskingLock { manager } => format!("the lock manager at {manager} is being asked"),
             Self::Lock { problem, ask_again_at } => {
                 format!(
                     "the lock manager does not allow it yet: {problem}; asked again at {}",

@@ -13,7 +13,7 @@ pub(super) const TOP: [&str; 9] = [
     "delay",
 ];
 /// Keys of `[source]`.
-pub(super) const SOURCE: [&str; 2] = ["url", "stream"];
+pub(super) const SOURCE: [&str; 3] = ["url", "stream", "removable_media"];
 /// Values of `build`.
 pub(super) const BUILDS: [&str; 2] = ["automatic", "when-asked"];
 /// Keys of `[[window]]`.

@@ -26,6 +26,7 @@ pub(super) fn settings(files: Vec<Written>) -> Result<Settings, SettingsError> {
         source: Source {
             address: merged.source_url.map(|located| located.value),
             stream: merged.source_stream.map(|located| located.value),
+            removable_media: merged.removable_media.map(|located| located.value).unwrap_or_default(),
         },
         delay,
         unused,
@@ -42,6 +43,7 @@ fn merge(earlier: Written, later: Written) -> Written {
         build: later.build.or(earlier.build),
         source_url: later.source_url.or(earlier.source_url),
         source_stream: later.source_stream.or(earlier.source_stream),
+        removable_media: later.removable_media.or(earlier.removable_media),
         time_zone: later.time_zone.or(earlier.time_zone),
         windows,
         lock_url: later.lock_url.or(earlier.lock_url),

@@ -10,6 +10,18 @@ pub struct Source {
     pub address: Option<SourceAddress>,
     /// The stream; nothing for that of the release that runs.
     pub stream: Option<StreamName>,
+    /// Whether releases are taken from media that somebody inserts.
+    pub removable_media: RemovableMedia,
+}
+
+/// Whether releases are taken from media that somebody inserts: USB sticks, discs, further disks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RemovableMedia {
+    /// They are left alone.
+    #[default]
+    Ignored,
+    /// They are mounted, read-only, and looked at like a repository.
+    Allowed,
 }
 
 /// The address of a repository: `https://`, `http://`, or the absolute path of a directory. Up to 2048 characters, no user name or

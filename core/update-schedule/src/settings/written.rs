@@ -11,7 +11,7 @@ use crate::fleet_lock::{LockAddress, LockGroup};
 use crate::settings::Build;
 use crate::settings::key;
 use crate::settings::problem::Problem;
-use crate::settings::source::SourceAddress;
+use crate::settings::source::{RemovableMedia, SourceAddress};
 use crate::windows::{Weekdays, Window, WindowLength};
 use crate::zone::ZoneName;
 
@@ -32,6 +32,7 @@ pub(super) struct Written {
     pub build: Option<Located<Build>>,
     pub source_url: Option<Located<SourceAddress>>,
     pub source_stream: Option<Located<StreamName>>,
+    pub removable_media: Option<Located<RemovableMedia>>,
     pub time_zone: Option<Located<ZoneName>>,
     pub windows: Vec<Located<Window>>,
     pub lock_url: Option<Located<LockAddress>>,
@@ -112,9 +113,19 @@ impl Reader<'_> {
             match name.get_ref().as_ref() {
                 "url" => written.source_url = self.text("url", value, |text| SourceAddress::new(text).map_err(say)),
                 "stream" => written.source_stream = self.text("stream", value, |text| text.parse().map_err(say)),
+                "removable_media" => written.removable_media = self.removable_media(value),
                 other => self.unknown(other, name.span(), &key::SOURCE),
             }
         }
+    }
+
+    fn removable_media(&mut self, value: &Value<'_>) -> Option<Located<RemovableMedia>> {
+        let media = match value.get_ref().as_bool() {
+            Some(true) => Ok(RemovableMedia::Allowed),
+            Some(false) => Ok(RemovableMedia::Ignored),
+            None => Err("is neither true nor false".to_owned()),
+        };
+        self.settle("removable_media", value, media)
     }
 
     fn wariness(&mut self, value: &Value<'_>) -> Option<Located<Share>> {

@@ -9,21 +9,75 @@ use release_graph::request::{self, Downgrade};
 use release_graph::wariness;
 use release_metadata::release::{Patch, Release};
 use release_metadata::version::Version;
-use release_source::repository::TrustedRepository;
-use tracing::info;
+use tracing::{info, warn};
 use update_engine::event::{Found, Problem};
 use update_engine::offer::{Offer, OfferedWay, Way};
 
 use super::chunks::{self, ChunkWay};
+use super::repository::OpenRepository;
 use super::{Worker, problem, repository};
 
-/// Asks the repository: for the next release, or for the one that the operator wants.
+/// Asks what media are inserted, and the repository: for the next release, or for the one that the operator wants. The newest counts; of two that are the same, that
+/// on the medium.
 pub fn check(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> Result<Found, Problem> {
-    find(worker, wanted, staged).map_err(|error| problem(error.as_ref()))
+    let mut answers: Vec<Result<Found, Problem>> = Vec::new();
+    for medium in repository::media(worker) {
+        answers.push(repository::on_medium(worker, &medium).and_then(|mut on_medium| {
+            let found = find(worker, &mut on_medium, wanted, staged);
+            found.map_err(|error| on_medium.named(problem(error.as_ref())))
+        }));
+    }
+    if answers.is_empty() || worker.settings.settings.source.address.is_some() {
+        let found = repository::configured(worker).and_then(|mut found| find(worker, &mut found, wanted, staged));
+        answers.push(found.map_err(|error| problem(error.as_ref())));
+    }
+    answers.into_iter().reduce(better).unwrap_or_else(|| Ok(Found::Nothing("there is nowhere to look".to_owned())))
 }
 
-fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> anyhow::Result<Found> {
-    let mut repository = repository::refreshed(worker)?;
+/// The answer that says more; what the other one says is not lost.
+fn better(first: Result<Found, Problem>, second: Result<Found, Problem>) -> Result<Found, Problem> {
+    match (first, second) {
+        (Ok(withdrawn @ Found::StagedWithdrawn(_)), _) | (_, Ok(withdrawn @ Found::StagedWithdrawn(_))) => {
+            Ok(withdrawn)
+        }
+        (Ok(Found::Offer(first)), Ok(Found::Offer(second))) => {
+            Ok(Found::Offer(if second.version > first.version { second } else { first }))
+        }
+        (Ok(offer @ Found::Offer(_)), other) | (other, Ok(offer @ Found::Offer(_))) => {
+            if let Err(problem) = other {
+                warn!("{}", problem.reason);
+            }
+            Ok(offer)
+        }
+        // The repository of the settings comes last: whether it answered is what counts.
+        (first, second) => {
+            let [(one, before), (other, other_before)] = [nothing(&first), nothing(&second)];
+            let reason = format!("{other}; {one}");
+            match before.into_iter().chain(other_before).min() {
+                _ if second.is_err() => Err(Problem { reason }),
+                Some(time) => Ok(Found::NothingBefore(time, reason)),
+                None => Ok(Found::Nothing(reason)),
+            }
+        }
+    }
+}
+
+/// Why there is no release, and until when at least.
+fn nothing(answer: &Result<Found, Problem>) -> (String, Option<Timestamp>) {
+    match answer {
+        Ok(Found::Offer(_)) => (String::new(), None),
+        Ok(Found::Nothing(reason) | Found::StagedWithdrawn(reason)) => (reason.clone(), None),
+        Ok(Found::NothingBefore(time, reason)) => (reason.clone(), Some(*time)),
+        Err(problem) => (problem.reason.clone(), None),
+    }
+}
+
+fn find(
+    worker: &Worker,
+    repository: &mut OpenRepository,
+    wanted: Option<Version>,
+    staged: Option<Version>,
+) -> anyhow::Result<Found> {
     let stream = repository::stream(worker);
     let updates = repository.updates(&stream)?;
     if let Some(withdrawn) = staged.and_then(|staged| updates.release(staged)?.withdrawn.as_ref()) {
@@ -62,11 +116,11 @@ fn find(worker: &Worker, wanted: Option<Version>, staged: Option<Version>) -> an
         }
     };
     let release = repository.release(&stream, version, worker.device.architecture)?;
-    offer(worker, &repository, &release)
+    offer(worker, repository, &release)
 }
 
 /// What going to a release costs, or why it is not possible on this device.
-fn offer(worker: &Worker, repository: &TrustedRepository, release: &Release) -> anyhow::Result<Found> {
+fn offer(worker: &Worker, repository: &OpenRepository, release: &Release) -> anyhow::Result<Found> {
     let inactive = worker.paths.slots.root(worker.device.active.other());
     let room = File::open(&inactive).and_then(|mut partition| partition.seek(SeekFrom::End(0)));
     let room = room.map_err(|error| anyhow::anyhow!("{} cannot be opened: {error}", inactive.display()))?;
@@ -83,14 +137,18 @@ fn offer(worker: &Worker, repository: &TrustedRepository, release: &Release) -> 
             release.version, release.needs.memory
         )));
     }
-    let ways = ways(worker, repository, release);
-    let offer =
-        Offer { version: release.version, root_hash: release.root.root_hash, image_bytes: release.root.size, ways };
+    let offer = Offer {
+        version: release.version,
+        root_hash: release.root.root_hash,
+        image_bytes: release.root.size,
+        ways: ways(worker, repository, release),
+        medium: repository.medium().map(str::to_owned),
+    };
     Ok(Found::Offer(offer))
 }
 
 /// The ways to a release, the cheapest first.
-fn ways(worker: &Worker, repository: &TrustedRepository, release: &Release) -> Vec<OfferedWay> {
+fn ways(worker: &Worker, repository: &OpenRepository, release: &Release) -> Vec<OfferedWay> {
     let patch = patch_for(release, worker).map(|patch| patch.file.size);
     let uki = release.full.uki.size;
     let full = release.full.root.size.saturating_add(uki);
@@ -123,7 +181,7 @@ enum Download {
 /// cheaper: then all chunks are counted.
 fn chunks_download(
     worker: &Worker,
-    repository: &TrustedRepository,
+    repository: &OpenRepository,
     release: &Release,
     patch: Option<u64>,
 ) -> Option<Download> {

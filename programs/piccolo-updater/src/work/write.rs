@@ -41,8 +41,7 @@ pub(super) enum WriteError {
 
 /// Makes the image and the UKI in the inactive slot, going on where it was left.
 pub fn write(worker: &Worker, operation: u64, offer: &Offer, way: Way) -> Result<(), WriteProblem> {
-    let later = |error: &anyhow::Error| WriteProblem::Now(problem(error.as_ref()));
-    let mut repository = repository::refreshed(worker).map_err(|error| later(&error))?;
+    let mut repository = repository::holding(worker, offer).map_err(WriteProblem::Now)?;
     let release = repository.release(&repository::stream(worker), offer.version, worker.device.architecture);
     let release = release.map_err(|error| WriteProblem::Now(problem(&error)))?;
     if release.root.root_hash != offer.root_hash {
@@ -55,7 +54,10 @@ pub fn write(worker: &Worker, operation: u64, offer: &Offer, way: Way) -> Result
     let made = make(worker, &repository, &release, way, &mut report);
     report.tell_rest();
     made.map_err(|error| {
-        let problem = problem(&error);
+        if let (false, Some(taken_out)) = (worker.cancel.is_cancelled(), repository.taken_out(&release)) {
+            return WriteProblem::Now(taken_out);
+        }
+        let problem = repository.named(problem(&error));
         if error.another_way_may_help() { WriteProblem::Way(problem) } else { WriteProblem::Now(problem) }
     })
 }

@@ -67,6 +67,8 @@ enum UpdateCommand {
         /// The version.
         version: String,
     },
+    /// Have the settings read again; where something is wrong with them, what was set before holds
+    ReloadSettings,
     /// Say what happened
     History,
 }
@@ -80,6 +82,7 @@ pub fn run(args: &Args, report: &Report) -> Result<(), Failure> {
         UpdateCommand::Plan => return plan(&client, report),
         UpdateCommand::History => return history(&client, report),
         UpdateCommand::Check => UpdateRequest::Check,
+        UpdateCommand::ReloadSettings => UpdateRequest::ReloadSettings,
         UpdateCommand::Start { version } => UpdateRequest::Start { version: version.clone() },
         UpdateCommand::Pause => UpdateRequest::Pause,
         UpdateCommand::Cancel => UpdateRequest::Cancel,
@@ -121,8 +124,10 @@ fn history(client: &DeviceClient, report: &Report) -> Result<(), Failure> {
     let history: UpdateHistory = client.get(UPDATE_HISTORY_PATH).map_err(failure)?;
     let lines = history.entries.iter().map(|entry| {
         let outcome = serde_json::to_value(entry.outcome).unwrap_or_default();
+        let medium = entry.medium.as_ref().map(|medium| format!(" from {medium}")).unwrap_or_default();
         let reason = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        format!("{}  {} → {}  {}{reason}\n", entry.at, entry.from, entry.to, outcome.as_str().unwrap_or_default())
+        let outcome = outcome.as_str().unwrap_or_default();
+        format!("{}  {} → {}  {outcome}{medium}{reason}\n", entry.at, entry.from, entry.to)
     });
     let text: String = lines.collect();
     report.result(if text.is_empty() { "no update yet\n" } else { &text }, &history);
@@ -142,6 +147,20 @@ fn described(updates: &Updates) -> String {
     }
     if let Some(waits) = &updates.waits {
         line("waits", &waits.reason);
+        if let Some(until) = &waits.until {
+            line("until", until);
+        }
+    }
+    if let Some(medium) = &updates.medium {
+        line(
+            "medium",
+            &format!("{}{}", medium.name, if medium.allowed { "" } else { ", which the settings do not allow" }),
+        );
+    }
+    if let Some(lock) = &updates.reboot_lock {
+        let state = serde_json::to_value(lock.state).unwrap_or_default();
+        let problem = lock.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
+        line("lock", &format!("{} at {}{problem}", state.as_str().unwrap_or_default(), lock.url));
     }
     if let Some(failure) = &updates.failure {
         line("failed", &format!("{} ({} times, last at {})", failure.reason, failure.times, failure.at));

@@ -15,5 +15,7 @@ mod other_disks_with_the_same_names_are_left_alone;
 mod root_is_read_only_erofs_on_verity;
 mod support;
 mod unhealthy_release_is_left_behind;
+mod updates_from_a_stick;
 mod updates_itself_and_keeps_a_healthy_release;
+mod window_is_respected;
 mod workshop;
