@@ -43,7 +43,7 @@ use verity_tree::digest::Salt;
 use crate::device::Device;
 use crate::engine::Message;
 use crate::paths::Paths;
-use crate::settings::LoadedSettings;
+use crate::settings::{LoadedSettings, Standing};
 use crate::work::{Worker, check, write};
 
 /// Size of a root image.
@@ -270,13 +270,15 @@ impl TestDevice {
         fs::write(place("dev/by-partlabel/root-b"), vec![0x55; IMAGE + (1 << 20)]).unwrap();
         fs::write(place("efi/EFI/Linux/piccolo_1.0.0.efi"), &publisher.old.uki).unwrap();
         let address = SourceAddress::new(repository.to_str().unwrap()).unwrap();
-        let settings = Settings { source: Source { address: Some(address), stream: None }, ..Settings::default() };
+        let settings =
+            Settings { source: Source { address: Some(address), ..Source::default() }, ..Settings::default() };
         let (mailbox, messages) = channel();
         let worker = Worker {
             paths: Paths {
                 state: place("state"),
                 socket: place("socket"),
                 status: place("status.json"),
+                media: place("media"),
                 trust_anchor: repository.join("root.json"),
                 slots: SlotDevices::at(&place("dev"), &place("efi"), &place("active")),
             },
@@ -288,7 +290,7 @@ impl TestDevice {
                 stream: "stable".parse().unwrap(),
                 machine_id: "0123456789abcdef0123456789abcdef".to_owned(),
             },
-            settings: LoadedSettings { settings, problems: Vec::new() },
+            settings: LoadedSettings { settings, problems: Vec::new(), standing: Standing::Written },
             cancel: Cancel::new(),
             mailbox,
         };
@@ -303,6 +305,7 @@ impl TestDevice {
             root_hash: release.root.root_hash,
             image_bytes: release.root.size,
             ways: vec![OfferedWay { way, download_bytes: 0 }],
+            medium: None,
         };
         let result = write::write(&self.worker, 1, &offer, way);
         let mut done = Done { result, progress: Progress::default(), damaged_places: 0 };
