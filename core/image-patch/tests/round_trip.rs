@@ -6,11 +6,14 @@ mod support;
 use image_patch::apply::{Applier, FrameBuffer, Written};
 use image_patch::format::Header;
 use image_patch::frames::FrameSet;
+use image_patch::make::{Cache, Input, Watch, make, make_with_cache};
 use image_patch::source::ReadAt;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use proptest::test_runner::Config;
+use std::sync::atomic::AtomicBool;
 use support::{apply, noise, patch, patch_on};
+use verity_tree::digest::Salt;
 
 /// A piece of an image: noise, text, zeros, or a table of numbers that grow.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -51,6 +54,21 @@ proptest! {
         let made = patch(&[&old], &new);
         assert_eq!(apply(&made, &[&old]), new);
         assert_eq!(patch_on(3, &[&old], &new), made);
+    }
+
+    #[test]
+    fn what_another_patch_found_out_changes_nothing((old, new) in pair(), (older, _) in pair()) {
+        let cache = Cache::new();
+        let salt = Salt::new([]).unwrap();
+        let watch = Watch { progress: &|_, _| {}, cancelled: &AtomicBool::new(false), threads: 2 };
+        for source in [&older, &old, &older] {
+            let input = Input { sources: &[source], output: &new, salt: &salt };
+            let before = cache.found();
+            let made = make_with_cache(&input, &watch, &cache).unwrap();
+            assert_eq!(made, make(&input, &watch).unwrap());
+            assert_eq!(apply(&made, &[source]), new);
+            assert!(cache.found() >= before);
+        }
     }
 
     #[test]
@@ -149,4 +167,21 @@ fn a_table_in_which_every_row_changed_is_nearly_free() {
     let made = patch(&[&old], &new);
     assert_eq!(apply(&made, &[&old]), new);
     assert!(made.len() < 3000, "{} bytes of {}", made.len(), new.len());
+}
+
+#[test]
+fn a_second_patch_to_the_same_image_is_found_in_the_cache() {
+    let old = noise(1, 9 << 20);
+    let mut new = old.clone();
+    new[100_000..100_020].fill(7);
+    // What is new in the newest release only is aligned once for all older ones.
+    let mut older = old.clone();
+    older[(9 << 20) - 100_000..].fill(1);
+    let (cache, salt) = (Cache::new(), Salt::new([]).unwrap());
+    let watch = Watch { progress: &|_, _| {}, cancelled: &AtomicBool::new(false), threads: 1 };
+    for (source, found) in [(&old, 0), (&old, 1), (&older, 2)] {
+        let input = Input { sources: &[source], output: &new, salt: &salt };
+        make_with_cache(&input, &watch, &cache).unwrap();
+        assert_eq!(cache.found(), found);
+    }
 }

@@ -6,7 +6,7 @@ use super::readers::{Part, Whole};
 use crate::failure::{Failure, FailureKind, OrFail};
 use anyhow::{Context, anyhow};
 use image_patch::format::Header;
-use image_patch::make::{Input, MakeError, Watch, make};
+use image_patch::make::{Cache, Input, MakeError, Watch, make_with_cache};
 use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
 use release_metadata::path;
@@ -27,6 +27,8 @@ pub fn patches(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     let sources = patch_sources(making.updates, version, architecture);
     let old_images =
         tempfile::tempdir_in(making.directory).context("making a directory").or_fail(FailureKind::Requirement)?;
+    // Older releases have most of what changed in the new one in common.
+    let cache = Cache::new();
     for source in sources.into_iter().take(making.patches) {
         let Some(old) = making.repository.release(stream, source, architecture).map_err(failure)? else { continue };
         let images = {
@@ -35,7 +37,7 @@ pub fn patches(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
             let mut watch = storage::Watch { progress: &mut progress, cancel: making.report.cancel() };
             fetch(making.repository, &old, old_images.path(), &mut watch).map_err(failure)?
         };
-        ways.patches.push(patch(making, &old, &images)?);
+        ways.patches.push(patch(making, &old, &images, &cache)?);
         // Eight root images at once would need as much space again as a repository.
         for path in [&images.root, &images.uki] {
             fs::remove_file(path).with_context(|| path.display().to_string()).or_fail(FailureKind::Requirement)?;
@@ -45,17 +47,21 @@ pub fn patches(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     Ok(())
 }
 
-fn patch(making: &Making<'_>, old: &Release, images: &Images) -> Result<Patch, Failure> {
+fn patch(making: &Making<'_>, old: &Release, images: &Images, cache: &Cache) -> Result<Patch, Failure> {
     let built = &making.built;
     let salt = Salt::new(built.root.verity.salt.bytes()).or_fail(FailureKind::Internal)?;
     let new_root = Part { window: built.root_partition.clone(), length: built.root.size };
     let [old_root, old_uki] = [Whole::open(&images.root)?, Whole::open(&images.uki)?];
     let title = format!("Making the patch from {}", old.version);
-    let root = one(making, &title, &Input { sources: &[&old_root], output: &new_root, salt: &salt })?;
+    let root = one(making, &title, &Input { sources: &[&old_root], output: &new_root, salt: &salt }, cache)?;
     let no_salt = Salt::new([]).or_fail(FailureKind::Internal)?;
     let title = format!("Making the patch of the UKI from {}", old.version);
-    let uki =
-        one(making, &title, &Input { sources: &[&new_root, &old_uki], output: &built.uki_bytes, salt: &no_salt })?;
+    let uki = one(
+        making,
+        &title,
+        &Input { sources: &[&new_root, &old_uki], output: &built.uki_bytes, salt: &no_salt },
+        cache,
+    )?;
 
     let name = path::patch(old.version);
     let bytes = [root.bytes.as_slice(), uki.bytes.as_slice()].concat();
@@ -78,7 +84,7 @@ struct Made {
     header: Sha256Digest,
 }
 
-fn one(making: &Making<'_>, title: &str, input: &Input<'_>) -> Result<Made, Failure> {
+fn one(making: &Making<'_>, title: &str, input: &Input<'_>, cache: &Cache) -> Result<Made, Failure> {
     let phase = making.report.phase(title);
     // The report is told from one thread at a time.
     let told = std::sync::Mutex::new(());
@@ -88,7 +94,7 @@ fn one(making: &Making<'_>, title: &str, input: &Input<'_>) -> Result<Made, Fail
     };
     let flag = making.report.cancel().flag();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let made = make(input, &Watch { progress: &progress, cancelled: &flag, threads });
+    let made = make_with_cache(input, &Watch { progress: &progress, cancelled: &flag, threads }, cache);
     let bytes = made.map_err(|error| match error {
         MakeError::Cancelled => Failure::new(FailureKind::Cancelled, anyhow!(error)),
         other => Failure::new(FailureKind::Input, anyhow!(other)),
