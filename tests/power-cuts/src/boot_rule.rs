@@ -18,12 +18,12 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use disk_layout::boot_entry::{BootEntry, EntryState};
+use disk_layout::boot_entry::BootEntry;
 use disk_layout::gpt::{self, GptReading, PartitionTable, ReadError, ReadingNote, SectorSize};
 use disk_layout::partition_type;
 use thiserror::Error;
 
-use crate::contents::Contents;
+use crate::contents::{Content, Contents};
 use crate::disk::Disk;
 use crate::fat::{FatEntry, FatError, FatVolume};
 use crate::release::Release;
@@ -207,8 +207,7 @@ impl<'r> Entry<'r> {
 
     /// The order of systemd-boot 257 (`boot_entry_compare` of `src/boot/boot.c`).
     fn order(&self, other: &Self) -> Ordering {
-        let bad = |entry: &Self| entry.sorting.state() == EntryState::Bad;
-        bad(self).cmp(&bad(other)).then_with(|| self.sorting.boot_order(&other.sorting))
+        self.sorting.boot_order(&other.sorting)
     }
 
     fn checked(&self, disk: &Disk, table: &PartitionTable) -> Result<EntryAppearance, NoBoot> {
@@ -237,7 +236,7 @@ fn whole_slot(disk: &Disk, table: &PartitionTable, release: &Release) -> Result<
     let root = only(release.root_hash.root_partition_uuid()).ok_or(SlotFault::NoRoot)?;
     let verity = only(release.root_hash.verity_partition_uuid()).ok_or(SlotFault::NoVerity)?;
     let range = |partition: &gpt::Partition| partition.first_lba..partition.last_lba + 1;
-    let differing = |partition: Range<u64>, expected: &[crate::contents::Content]| {
+    let differing = |partition: Range<u64>, expected: &[Content]| {
         let wanted = partition.start..partition.end.min(partition.start + expected.len() as u64);
         let found = disk.sectors(wanted);
         if found == expected {
