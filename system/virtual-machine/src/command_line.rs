@@ -66,12 +66,13 @@ pub fn arguments(settings: &MachineSettings, parts: &Parts<'_>) -> Vec<String> {
     for disk in parts.disks {
         let name = &disk.name;
         // Written through the host's cache. A power cut of the guest loses nothing that the guest flushed, which is what is tested:
-        // QEMU hands everything to the host at each flush also where it does not wait for the host's disk ("unsafe").
+        // QEMU hands everything to the host at each flush also where it does not wait for the host's disk ("unsafe"). A log of
+        // what is written has the flushes, too: there, they are not left out.
         let cache = match settings.flushes {
-            Flushes::ToTheDisk => "",
-            Flushes::ToTheHost => ",cache=unsafe",
+            Flushes::ToTheHost if disk.write_log.is_none() => ",cache=unsafe",
+            _ => "",
         };
-        add("drive", format!("if=none,id={name},format=qcow2,discard=unmap{cache},file={}", path(&disk.overlay)));
+        add("drive", format!("if=none,id={name},discard=unmap{cache},{}", drive(disk)));
         let boot_index = disk.boot_index.map(|index| format!(",bootindex={index}")).unwrap_or_default();
         add("device", format!("virtio-blk-pci,drive={name},serial={name}{boot_index}"));
     }
@@ -110,6 +111,18 @@ pub fn arguments(settings: &MachineSettings, parts: &Parts<'_>) -> Vec<String> {
     arguments
 }
 
+/// What holds a disk's bytes. It is written through the host's cache: a power cut of the guest loses nothing that the guest
+/// flushed, which is what is tested.
+fn drive(disk: &Disk) -> String {
+    let overlay = path(&disk.overlay);
+    let Some(log) = &disk.write_log else { return format!("format=qcow2,file={overlay}") };
+    format!(
+        "driver=blklogwrites,log.driver=file,log.filename={},file.driver=qcow2,file.discard=unmap,file.file.driver=file,\
+         file.file.filename={overlay}",
+        path(log)
+    )
+}
+
 /// A path in a list of options, in which a comma is written twice.
 fn path(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
@@ -117,22 +130,25 @@ fn path(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parts, arguments};
+    use super::{Parts, arguments, drive};
     use crate::acceleration::Acceleration;
     use crate::disks::Disk;
     use crate::firmware::{Firmware, FlashFile};
     use crate::settings::{Flushes, MachineSettings};
     use std::path::{Path, PathBuf};
 
+    fn disk() -> Disk {
+        Disk { name: "system".into(), overlay: "/m/a,b.qcow2".into(), boot_index: Some(10), write_log: None }
+    }
+
     fn rendered(settings: &MachineSettings, acceleration: Acceleration, system_management_mode: bool) -> String {
         let file = |name: &str| FlashFile { filename: PathBuf::from(name), format: "raw".into() };
         let firmware = Firmware { code: file("/code.fd"), variables: file("/vars.fd"), system_management_mode };
-        let disk = Disk { name: "system".into(), overlay: "/m/a,b.qcow2".into(), boot_index: Some(10) };
         let parts = Parts {
             acceleration,
             firmware: &firmware,
             variables: Path::new("/m/vars.fd"),
-            disks: &[disk],
+            disks: &[disk()],
             console_log: Path::new("/m/console.log"),
         };
         arguments(settings, &parts).join(" ")
@@ -142,6 +158,16 @@ mod tests {
     fn a_comma_in_a_path_stays_in_the_path() {
         let text = rendered(&MachineSettings::of_image("/image"), Acceleration::Emulation, false);
         assert!(text.contains("file=/m/a,,b.qcow2"), "{text}");
+    }
+
+    #[test]
+    fn a_logged_disk_writes_through_the_log() {
+        assert_eq!(drive(&disk()), "format=qcow2,file=/m/a,,b.qcow2");
+        let logged = drive(&Disk { write_log: Some("/m/w,l".into()), ..disk() });
+        assert!(
+            logged.starts_with("driver=blklogwrites,log.driver=file,log.filename=/m/w,,l,file.driver=qcow2"),
+            "{logged}"
+        );
     }
 
     #[test]

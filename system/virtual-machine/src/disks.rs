@@ -24,6 +24,8 @@ pub struct Disk {
     pub overlay: PathBuf,
     /// Its place in the boot order, or not started from.
     pub boot_index: Option<u16>,
+    /// Where what is done to it is logged, if it is.
+    pub write_log: Option<PathBuf>,
 }
 
 /// Why there are no disks for the machine.
@@ -66,6 +68,14 @@ pub enum DiskError {
         /// Why.
         source: io::Error,
     },
+    /// The log of writes could not be begun.
+    #[error("the log of the disk's writes, {path}, cannot be begun")]
+    WriteLog {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The overlay could not be made.
     #[error(transparent)]
     Program(#[from] HostError),
@@ -102,9 +112,17 @@ pub fn prepare(settings: &MachineSettings, directory: &Path, cancel: &Cancel) ->
         let size = if disk.name == system.name { settings.disk_size } else { None };
         let overlay = directory.join(format!("{}.qcow2", disk.name));
         prepare_overlay(&overlay, disk, size, directory, cancel)?;
-        disks.push(Disk { name: disk.name.clone(), overlay, boot_index: disk.boot_index });
+        let write_log = if disk.name == system.name { settings.write_log.as_deref() } else { None };
+        let write_log = write_log.map(begin_write_log).transpose()?;
+        disks.push(Disk { name: disk.name.clone(), overlay, boot_index: disk.boot_index, write_log });
     }
     Ok(disks)
+}
+
+/// Makes an empty log, as QEMU wants one to be there; gives its absolute path.
+fn begin_write_log(path: &Path) -> Result<PathBuf, DiskError> {
+    let begun = fs::File::create(path).and_then(|_| std::path::absolute(path));
+    begun.map_err(|source| DiskError::WriteLog { path: path.to_owned(), source })
 }
 
 fn prepare_overlay(

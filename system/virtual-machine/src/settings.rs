@@ -26,6 +26,9 @@ pub struct MachineSettings {
     pub state: StateDirectory,
     /// Where the serial console is logged; in the state directory when not given. Appended to.
     pub console_log: Option<PathBuf>,
+    /// Where every write, discard and flush of the guest to its system disk is logged in their order, if it is: in the format of Linux's
+    /// `dm-log-writes`. A log of an earlier start is overwritten.
+    pub write_log: Option<PathBuf>,
     /// Further disks.
     pub extra_disks: Vec<ExtraDisk>,
     /// Whether there is a serial port for the QEMU guest agent, which a test image may contain.
@@ -132,6 +135,7 @@ impl MachineSettings {
             disk_size: None,
             state: StateDirectory::Temporary,
             console_log: None,
+            write_log: None,
             extra_disks: Vec::new(),
             guest_agent: false,
             watchdog: false,

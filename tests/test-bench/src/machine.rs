@@ -48,6 +48,8 @@ pub struct TestOptions {
     pub extra_disks: Vec<ExtraDisk>,
     /// Whether there is a watchdog device.
     pub watchdog: bool,
+    /// Where what the guest does to its system disk is logged (`dm-log-writes`), if it is.
+    pub write_log: Option<PathBuf>,
 }
 
 impl Default for TestOptions {
@@ -60,6 +62,7 @@ impl Default for TestOptions {
             disk_size: 16 << 30,
             extra_disks: Vec::new(),
             watchdog: false,
+            write_log: None,
         }
     }
 }
@@ -116,6 +119,7 @@ impl TestMachine {
             guest_agent: true,
             watchdog: options.watchdog,
             flushes: Flushes::ToTheHost,
+            write_log: options.write_log,
             ..MachineSettings::of_image(image)
         };
         let mut machine = Self { machine: None, settings, log, conversations: 0, state, _slot: slot };
@@ -387,8 +391,9 @@ fn log_of_this_test() -> PathBuf {
     folder.join(format!("{crate_name}.{test}.log"))
 }
 
-/// Overlays grow, and `/tmp` is often memory.
-fn large_temporary_folder() -> PathBuf {
+/// Where large files of tests go: overlays grow, and `/tmp` is often memory.
+#[must_use]
+pub fn large_temporary_folder() -> PathBuf {
     let large = Path::new("/var/tmp");
     if env::var_os("TMPDIR").is_none() && large.is_dir() { large.to_owned() } else { env::temp_dir() }
 }

@@ -5,6 +5,7 @@ mod boots_to_a_healthy_api;
 mod data_partition_is_created_once_and_kept;
 mod device_without_tpm_boots_and_says_so;
 mod etc_changes_survive_and_the_image_stays;
+mod every_crash_point_leaves_a_system_that_boots;
 mod flipped_byte_is_refused;
 mod interrupted_first_boot_finishes_later;
 mod interrupted_update_goes_on;
