@@ -18,9 +18,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Bytes of an image that are compressed together. A device that was interrupted reads at most so much again; smaller frames make larger
-/// files.
-const FRAME: u64 = 32 << 20;
+/// Bytes of an image that are compressed together; smaller frames make larger files. A device notes every 16 MiB how far it is, and reads at most a
+/// frame again.
+const FRAME: u64 = 16 << 20;
 
 /// What makers work with.
 #[derive(Debug)]

@@ -40,9 +40,9 @@ const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "1.2.0"];
 
 #[test]
 fn wherever_power_fails_during_an_update_a_whole_release_starts() {
-    let operator = Operator::new();
+    let mut operator = Operator::new();
     let builds = VERSIONS.map(|version| operator.build(version, ""));
-    let recording = record(&operator, &builds);
+    let recording = record(&mut operator, &builds);
     let mut scene = Scene::of(&builds, &recording);
 
     let sample = scene.judge();
@@ -66,14 +66,14 @@ impl Recording {
     }
 }
 
-fn record(operator: &Operator, builds: &[BuiltRelease; 3]) -> Recording {
+fn record(operator: &mut Operator, builds: &[BuiltRelease; 3]) -> Recording {
     let [shipped, updates @ ..] = builds;
     operator.publish(shipped, 8);
     let directory = tempfile::tempdir_in(large_temporary_folder()).unwrap();
     let mut recording = Recording { directory, begin: 0, var: 0..0 };
     let options =
         TestOptions { write_log: Some(recording.log()), tpm: false, disk_size: DISK, ..TestOptions::default() };
-    let mut machine = TestMachine::start(&shipped.image(), options);
+    let mut machine = operator.start(shipped, options);
     wait_for_updates(&mut machine, "up to date", |updates| {
         updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
     });

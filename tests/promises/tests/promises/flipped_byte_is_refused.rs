@@ -39,7 +39,7 @@ fn one_flipped_byte_in_the_first_program_of_the_root_stops_the_boot() {
 }
 
 /// Where the first byte of a file's data lies in slot A's root partition.
-fn offset_of_file(image: &Path, path: &str) -> u64 {
+pub fn offset_of_file(image: &Path, path: &str) -> u64 {
     let disk = ExistingDisk::open(image, None).unwrap();
     let partition = disk.reading().table.by_label("root-a").unwrap().clone();
     let window = PartitionBlob(disk.window(&partition));

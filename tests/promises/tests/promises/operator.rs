@@ -62,14 +62,25 @@ impl Operator {
     /// Has the keys that every release of the run trusts, and an empty repository, and serves it.
     pub fn new() -> Self {
         let directory = tempfile::tempdir_in(workshop().place()).unwrap();
+        workshop::copy(&workshop().keys(), &directory.path().join("keys"));
+        workshop::copy(&workshop().empty_repository(), &directory.path().join("repository"));
+        Self::serving(directory, Some(String::new()))
+    }
+
+    /// Somebody whom no release of the run trusts.
+    pub fn with_other_keys() -> Self {
+        let directory = tempfile::tempdir_in(workshop().place()).unwrap();
+        piccolo(directory.path(), ["release", "init", "--stream", "testing"]);
+        Self::serving(directory, None)
+    }
+
+    fn serving(directory: TempDir, plain: Option<String>) -> Self {
         let place = directory.path();
-        workshop::copy(&workshop().keys(), &place.join("keys"));
-        workshop::copy(&workshop().empty_repository(), &place.join("repository"));
         fs::create_dir(place.join("files")).unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
         let server = FileServer::start(&place.join("repository"), any).unwrap();
         let line = Line::to(server.address());
-        Self { directory, _server: server, line, plain: Some(String::new()) }
+        Self { directory, _server: server, line, plain }
     }
 
     /// Where the keys and the repository are.
@@ -94,6 +105,15 @@ impl Operator {
                 workshop().build(version, |output| build_release(&output.join("recipe"), output, version, ""));
             return BuiltRelease { directory, plain: Some(version.to_owned()), _kept: None };
         }
+        self.build_here(version, more)
+    }
+
+    /// As [`Self::build`] without more in the recipe, for a test that wants many: the build goes when the value does.
+    pub fn build_once(&self, version: &str) -> BuiltRelease {
+        self.build_here(version, "")
+    }
+
+    fn build_here(&self, version: &str, more: &str) -> BuiltRelease {
         let own = tempfile::tempdir_in(self.place()).unwrap();
         let directory = own.path().join("build");
         workshop::copy(&self.files(), &own.path().join("files"));

@@ -1,0 +1,39 @@
+//! Somebody's files fill the EFI system partition: the device says what it lacks, takes nothing away, and goes on once there is room.
+
+use test_bench::TestMachine;
+
+use crate::operator::{Operator, set, tell_source, update_machine, wait_for_updates};
+
+/// Small enough to be filled quickly, and large enough for two kernels.
+const SMALL_ESP: &str = "image:\n  sizes:\n    esp: 128MiB\n";
+
+#[test]
+fn an_update_waits_for_room_on_the_esp_and_takes_no_file_that_is_not_its_own() {
+    let mut operator = Operator::new();
+    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, SMALL_ESP));
+    operator.publish(&old, 0);
+    operator.publish(&new, 1);
+    let mut machine = TestMachine::start(&old.image(), update_machine());
+    let foreign = "dd if=/dev/urandom of=/efi/photos.tar bs=1M count=60 && sync -f /efi && sha256sum /efi/photos.tar";
+    let photos = machine.succeed(foreign);
+    set(&mut machine, "60-strategy", "strategy = \"manual\"");
+    tell_source(&mut machine, &operator.url());
+
+    let waits = wait_for_updates(&mut machine, "without room", |updates| {
+        updates["failure"]["reason"].as_str().is_some_and(|reason| reason.contains("EFI system partition"))
+    });
+    let reason = waits["failure"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("bytes free") && reason.contains("remove what is not needed"), "{waits}");
+    assert!(reason.contains("not Piccolo's take 62914560 bytes"), "how much is somebody else's: {waits}");
+    assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi", "what runs stays, and nothing else is there");
+    assert_eq!(machine.succeed("sha256sum /efi/photos.tar"), photos);
+
+    let before = operator.line().downloaded();
+    machine.succeed("rm /efi/photos.tar && piccolo device update start");
+    let staged = wait_for_updates(&mut machine, "staged", |updates| updates["state"] == "staged");
+    assert!(staged["failure"].is_null(), "{staged}");
+    let names = machine.succeed("ls /efi/EFI/Linux");
+    assert_eq!(names, "piccolo_1.0.0.efi\npiccolo_1.1.0+3-0.efi");
+    let downloaded = operator.line().downloaded() - before;
+    assert!(downloaded < 1_000_000, "the image was there already, and {downloaded} bytes came");
+}

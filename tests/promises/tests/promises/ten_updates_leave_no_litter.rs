@@ -1,0 +1,50 @@
+//! Ten releases in a row leave a device as one does: nothing piles up.
+
+use serde_json::Value;
+
+use crate::operator::{Operator, history, update_machine, wait_for_updates};
+
+/// How many.
+const UPDATES: usize = 10;
+/// What the device has on its disk: names on the ESP, the partition table, and what is kept about updates.
+const HOLDINGS: &str = "find /efi -type f | sort; lsblk --noheadings --list --output PARTLABEL /dev/piccolo/disk | grep .; \
+    find /var/lib/piccolo/updates -type f | sed 's/[0-9]\\+\\.\\([a-z]*\\.json\\)/N.\\1/' | sort; ls -A /var/tmp /tmp | sort";
+
+#[test]
+fn ten_updates_by_patch_in_a_row_leave_no_litter() {
+    let mut operator = Operator::new();
+    let first = operator.build("1.0.0", "");
+    operator.publish(&first, 0);
+    let mut machine = operator.start(&first, update_machine());
+    let mut holdings = Vec::new();
+    let mut used = Vec::new();
+    for number in 1..=UPDATES {
+        let version = format!("1.{number}.0");
+        let next = operator.build_once(&version);
+        operator.publish(&next, 1);
+        drop(next);
+        let _it_may_be_looking = machine.try_run("piccolo device update check");
+        wait_for_updates(&mut machine, "those of the next release", |updates| {
+            updates["state"] == "idle" && updates["running"] == *version
+        });
+        let before = format!("1.{}.0", number - 1);
+        let found = machine.succeed(HOLDINGS).replace(&version, "NEW").replace(&before, "OLD");
+        holdings.push(found);
+        used.push(
+            machine.succeed("sync; du --summarize --bytes /var/lib/piccolo/updates | cut -f1").parse::<u64>().unwrap(),
+        );
+    }
+    let [first, .., last] = &holdings[..] else { panic!("there were {} updates", holdings.len()) };
+    assert!(first.contains("piccolo_NEW.efi") && first.contains("piccolo_OLD.efi"), "{first}");
+    assert_eq!(first, last, "something piles up");
+    // The history grows by a line each time, up to its limit.
+    assert!(used[UPDATES - 1] < used[0] + 64 * 1024, "{used:?}");
+
+    let history = history(&mut machine);
+    let entries = history.as_array().unwrap();
+    assert_eq!(entries.len(), UPDATES, "{history}");
+    assert!(entries.iter().all(|entry| entry["outcome"] == "updated" && entry["way"] == "patch"), "{history}");
+    // Each slot is named after what is in it: the table is in order after ten changes.
+    assert_eq!(machine.succeed("sfdisk --verify /dev/piccolo/disk 2>&1 | grep -c 'No errors detected'"), "1");
+    assert_eq!(machine.api_get("/api/v1/health")["status"], Value::from("ok"));
+}
