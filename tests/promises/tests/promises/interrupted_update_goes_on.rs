@@ -7,9 +7,9 @@ use test_bench::TestMachine;
 use crate::operator::{BuiltRelease, Operator, set, tell_source, update_machine, wait_for_updates};
 
 /// Bytes that no patch and no compression make smaller.
-const NOISE: usize = 64 << 20;
+const NOISE: usize = 96 << 20;
 /// What comes before the network is cut, each time. The device notes where it is every 16 MiB.
-const CUT: u64 = 24 << 20;
+const CUT: u64 = 40 << 20;
 
 #[test]
 fn an_update_by_patch_goes_on_after_a_cut_of_the_network_and_of_the_power() {
@@ -84,6 +84,6 @@ fn goes_on(operator: &Operator, old: &BuiltRelease) {
     assert_eq!(staged["release"]["version"], "1.1.0", "{staged}");
     let third = line.downloaded() - first - second;
     // Each time it may have to fetch again what was not noted yet, and not more.
-    assert!(third < whole - CUT, "downloaded after the power cut: {third}, after {first} and {second}");
+    assert!(third < whole - CUT / 2, "downloaded after the power cut: {third} of {whole}, after {first} and {second}");
     assert!(first + second + third < whole * 3 / 2, "downloaded of {whole}: {first}, {second} and {third}");
 }
