@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The other slot holds nothing that could start.
     #[error("there is no release to go back to: the other slot holds none that came up healthy")]
     NoOther,
+    /// What would be done could not be written down before.
+    #[error("{0}")]
+    NotKept(String),
     /// No such bad release.
     #[error("release {0} is not remembered as bad")]
     NotBad(Version),
@@ -123,7 +126,7 @@ impl Machine<'_> {
     fn timer(&mut self) -> Vec<Action> {
         let now = self.now;
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let tried = due(self.record.next_try);
+        let tried = due(self.record.next_try) || self.next_try_is_absurd();
         match self.record.phase.clone() {
             Phase::Idle | Phase::Available { .. } if tried => self.check(None, false),
             Phase::Writing { update, activity: Activity::Waiting, .. } if tried => self.write(update),
@@ -231,6 +234,13 @@ impl Machine<'_> {
         self.record.bad.push(bad);
         let surplus = self.record.bad.len().saturating_sub(BAD_KEPT);
         self.record.bad.drain(..surplus);
+    }
+
+    /// No wait is so long: the clock was ahead when it began, and has been set since.
+    fn next_try_is_absurd(&self) -> bool {
+        let longest = self.policy.check_every.into_iter().chain([self.policy.retry_at_most, REBOOT_PATIENCE]).max();
+        let latest = longest.and_then(|longest| self.after(longest));
+        self.record.next_try.zip(latest).is_some_and(|(next, latest)| next > latest)
     }
 
     /// Not at once: whatever is asked again has just answered.

@@ -4,7 +4,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use anyhow::Context;
 use device_api::updates::{UpdateHistory, Updates};
 use jiff::Timestamp;
 use release_media::Medium;
@@ -14,8 +13,10 @@ use update_engine::event::{EntryState, Event, Request};
 use update_engine::machine::{Refusal, on_event};
 use update_engine::record::{Phase, Record};
 use update_schedule::settings::Strategy;
+use update_store::StoreError;
 use update_store::record::RecordFile;
 
+use crate::backlog::Backlog;
 use crate::device::Device;
 use crate::paths::Paths;
 use crate::performer::Performer;
@@ -77,6 +78,8 @@ pub struct Engine {
     media: Vec<Medium>,
     /// Whether the running release's boot entry says that it came up healthy.
     healthy: bool,
+    /// What waits while the record cannot be kept.
+    backlog: Backlog,
     board: Board,
 }
 
@@ -84,7 +87,7 @@ impl Engine {
     /// Reads the record and finds out what this start means.
     ///
     /// # Errors
-    /// When the record cannot be read or kept, or the boot entries cannot be read.
+    /// When the record cannot be read, or the boot entries cannot be read.
     pub fn start(
         paths: Paths,
         device: Device,
@@ -108,8 +111,9 @@ impl Engine {
         let performer = Performer::new(paths.clone(), device.clone(), settings.clone(), scheduler, mailbox);
         let board = Arc::new(RwLock::new(published));
         let media = Vec::new();
+        let backlog = Backlog::default();
         let mut engine =
-            Self { paths, device, settings, file, record, performer, watches, media, healthy: false, board };
+            Self { paths, device, settings, file, record, performer, watches, media, healthy: false, backlog, board };
         let boot = engine.device.boot(&engine.paths)?;
         engine.tell(Event::Started(boot))?;
         // Whoever was blessed before this program started is told so.
@@ -129,14 +133,15 @@ impl Engine {
     /// Runs until it is told to stop.
     ///
     /// # Errors
-    /// When the record cannot be kept: going on would mean forgetting what was done.
+    /// When the boot entries cannot be read.
     pub fn run(&mut self, messages: &Receiver<Message>) -> anyhow::Result<()> {
         loop {
             match self.next(messages) {
+                None if self.backlog.wait().is_some() => self.catch_up(),
                 None => self.tell(Event::Timer)?,
                 Some(Message::Event(event)) => self.tell(event)?,
                 Some(Message::Asked { request, reply }) => {
-                    let answer = self.take(Event::Asked(request))?;
+                    let answer = self.ask(request)?;
                     // Whoever asked may be gone.
                     let _gone = reply.send(answer);
                 }
@@ -144,7 +149,9 @@ impl Engine {
                 Some(Message::Changed(Watched::Media)) => self.media_changed()?,
                 Some(Message::Changed(Watched::Activity)) => self.tell(Event::ScheduleChanged)?,
                 Some(Message::LockAnswered(answer)) => {
-                    self.performer.scheduler.lock.answered(answer)?;
+                    if let Err(failure) = self.performer.scheduler.lock.answered(answer) {
+                        error!("{failure:#}");
+                    }
                     self.tell(Event::ScheduleChanged)?;
                     self.publish();
                 }
@@ -164,25 +171,71 @@ impl Engine {
 
     /// The next message, or nothing when the record wants to be looked at again.
     fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
+        if let Some(wait) = self.backlog.wait() {
+            return received(messages.recv_timeout(wait));
+        }
         let now = Timestamp::now();
         let lock = self.performer.scheduler.lock.ledger().try_again_at().filter(|_| !self.restart_is_ahead());
         let Some(wake_at) = self.record.wake_at().into_iter().chain(lock).min() else {
             return messages.recv().ok().or(Some(Message::Stop));
         };
         let wait = Duration::try_from(wake_at.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP);
-        match messages.recv_timeout(wait) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Message::Stop),
+        received(messages.recv_timeout(wait))
+    }
+
+    /// Takes an event that nobody waits for an answer to. While the record cannot be kept, it waits.
+    fn tell(&mut self, event: Event) -> anyhow::Result<()> {
+        if self.backlog.wait().is_some() {
+            self.backlog.push(event);
+            return Ok(());
+        }
+        match self.take(event.clone())? {
+            Err(Refusal::NotKept(_)) => self.backlog.push(event),
+            Err(refusal) => debug!("{refusal}"),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what the operator asks for. It comes after all that waits.
+    fn ask(&mut self, request: Request) -> anyhow::Result<Result<(), Refusal>> {
+        if self.backlog.wait().is_some() {
+            self.catch_up();
+        }
+        match self.backlog.reason() {
+            Some(reason) => Ok(Err(Refusal::NotKept(reason.to_owned()))),
+            None => self.take(Event::Asked(request)),
         }
     }
 
-    /// Takes an event that nobody waits for an answer to.
-    fn tell(&mut self, event: Event) -> anyhow::Result<()> {
-        if let Err(refusal) = self.take(event)? {
-            debug!("{refusal}");
+    /// Finds out whether the record can be kept again, and takes the events that waited for that.
+    fn catch_up(&mut self) {
+        if let Err(failure) = self.file.keep(&self.record) {
+            self.not_kept(&failure);
+            return;
         }
-        Ok(())
+        if self.backlog.over() {
+            info!("the record of updates can be kept again");
+            self.publish();
+        }
+        while let Some(event) = self.backlog.pop() {
+            match self.take(event.clone()) {
+                Ok(Err(Refusal::NotKept(_))) => return self.backlog.put_back(event),
+                Ok(Err(refusal)) => debug!("{refusal}"),
+                Ok(Ok(())) => {}
+                Err(failure) => error!("{failure:#}"),
+            }
+        }
+    }
+
+    /// Says that the record cannot be kept, and why.
+    fn not_kept(&mut self, failure: &StoreError) -> Refusal {
+        let (reason, first) = self.backlog.trouble(failure, Timestamp::now());
+        if first {
+            error!("{reason}");
+        }
+        self.publish();
+        Refusal::NotKept(reason)
     }
 
     fn take(&mut self, event: Event) -> anyhow::Result<Result<(), Refusal>> {
@@ -195,8 +248,8 @@ impl Engine {
         };
         // Progress is not worth a write to the disk: how far the image is, is noted where it was flushed.
         if next != self.record {
-            if !silent {
-                self.file.keep(&next).context("the record of updates cannot be kept")?;
+            if !silent && let Err(failure) = self.file.keep(&next) {
+                return Ok(Err(self.not_kept(&failure)));
             }
             self.record = next;
             self.publish();
@@ -290,10 +343,11 @@ impl Engine {
     fn publish(&self) {
         let medium = self.media.first().map(Medium::name);
         let surroundings = Surroundings { medium, lock: self.performer.scheduler.lock.ledger() };
-        let published = Published {
+        let mut published = Published {
             updates: status::updates(&self.record, &self.device, &self.settings, &surroundings),
             history: status::history(&self.record),
         };
+        self.backlog.show(&mut published.updates);
         if let Ok(text) = serde_json::to_vec(&published.updates)
             && let Err(failure) = update_store::publish(&self.paths.status, &text)
         {
@@ -302,5 +356,13 @@ impl Engine {
         if let Ok(mut board) = self.board.write() {
             *board = published;
         }
+    }
+}
+
+fn received(message: Result<Message, RecvTimeoutError>) -> Option<Message> {
+    match message {
+        Ok(message) => Some(message),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => Some(Message::Stop),
     }
 }

@@ -44,7 +44,11 @@ pub fn check(paths: &Paths, time: Duration) -> anyhow::Result<ExitCode> {
         (consequence, Verdict::Unhealthy { reason, output }) => {
             error!("release {} is not healthy: {reason}", device.version);
             if consequence == Consequence::Restart {
-                TrialFile::below(&paths.state).keep(device.version, &TrialFailure { reason, output })?;
+                // A full data partition may be why it is not healthy: that must not keep the machine in this release.
+                let kept = TrialFile::below(&paths.state).keep(device.version, &TrialFailure { reason, output });
+                if let Err(failure) = kept {
+                    error!("{failure}: {}", failure.source);
+                }
                 let systemctl = Invocation::new(Program::Systemctl).arguments(["reboot", "--no-block"]);
                 systemctl.run(&Cancel::new()).context("the machine cannot be restarted")?;
             }

@@ -4,6 +4,7 @@
 //! It runs as root, because it writes partitions. What it does is decided by `core/update-engine`; this program performs, and listens on a socket
 //! that only root may use.
 
+mod backlog;
 mod cli;
 mod control;
 mod device;

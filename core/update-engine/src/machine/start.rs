@@ -20,7 +20,7 @@ impl Machine<'_> {
                 if before != boot.version {
                     self.record.phase = Phase::Idle;
                 }
-                if self.record.next_try.is_none() {
+                if self.record.next_try.is_none() || self.next_try_is_absurd() {
                     // The first look comes soon after a boot, not an interval later.
                     self.record.next_try = self.policy.check_every.map(|_| self.now);
                 }

@@ -356,3 +356,17 @@ fn changed_settings_count_at_once() {
     device.succeed();
     assert!(device.reboot_asked, "the schedule was asked again");
 }
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_right_does_not_put_the_next_look_off_for_years() {
+    let mut device = Device::new();
+    let right = device.now;
+    device.now = right + SignedDuration::from_hours(3 * 365 * 24);
+    device.wait();
+    device.answer_check(Found::Nothing("up to date".to_owned()));
+    assert!(device.record.wake_at().is_some_and(|at| at > device.now));
+
+    device.now = right;
+    device.send(Event::Timer).unwrap();
+    assert!(matches!(device.record.phase, Phase::Checking { .. }), "{:?}", device.record.phase);
+}
