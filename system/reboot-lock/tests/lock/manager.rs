@@ -174,7 +174,8 @@ fn read_request(connection: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)>
 
 fn header(head: &[String], name: &str) -> Option<String> {
     let named = head.iter().filter_map(|line| line.split_once(':'));
-    let mut value = named.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
+    let mut value =
+        named.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
     value.next_back()
 }
 

@@ -48,7 +48,11 @@ fn a_device_without_network_is_updated_by_a_stick_where_that_is_allowed() {
         updates["state"] == "writing" && updates["progress"]["image_bytes"].as_u64().is_some_and(|bytes| bytes > 0)
     });
     assert_eq!(writing["release"]["medium"], STICK, "{writing}");
-    assert_eq!(machine.succeed("findmnt --noheadings --list --types vfat --output TARGET"), "/efi", "nobody else sees it");
+    assert_eq!(
+        machine.succeed("findmnt --noheadings --list --types vfat --output TARGET"),
+        "/efi",
+        "nobody else sees it"
+    );
     let log = machine.succeed("journalctl -b -u piccolo-updater --no-pager");
     assert!(log.contains(&format!("the medium {TAMPERED} is not used")), "{log}");
 
@@ -110,12 +114,7 @@ fn tampered_stick(place: &Path) -> ExtraDisk {
 }
 
 fn disk(name: &str, image: PathBuf) -> ExtraDisk {
-    ExtraDisk {
-        name: name.to_owned(),
-        contents: DiskContents::SameAs(image),
-        before_system: false,
-        boot_index: None,
-    }
+    ExtraDisk { name: name.to_owned(), contents: DiskContents::SameAs(image), before_system: false, boot_index: None }
 }
 
 fn make_blank(image: &Path, size: u64) {
