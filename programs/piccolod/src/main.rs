@@ -44,14 +44,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop::on_signals().context("cannot listen for SIGTERM")?;
-    let (collector, published) = Collector::start(FactsSource::new(&arguments.facts_from)).await?;
+    let (collector, latest) = Collector::start(FactsSource::new(&arguments.facts_from)).await?;
     let listener = listener::bind(arguments.listen)?;
     let address = listener.local_addr().context("cannot tell which address was bound")?;
 
-    let server =
-        Server { listener, router: routes::router(published.clone(), stop.clone())?, limits: Limits::default() };
+    let server = Server { listener, router: routes::router(latest.clone(), stop.clone())?, limits: Limits::default() };
     let collecting = tokio::spawn(collector.run(stop.clone()));
-    let watchdog = tokio::spawn(service_manager::feed_watchdog(published, stop.clone()));
+    let watchdog = tokio::spawn(service_manager::feed_watchdog(latest, stop.clone()));
 
     report::listening(address);
     service_manager::ready(address);

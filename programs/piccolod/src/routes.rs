@@ -16,13 +16,13 @@ use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use device_api::problem::ProblemKind;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::collector::Latest;
 use crate::problem::Refusal;
-use crate::published::Published;
 use crate::request;
 use crate::stop::Stop;
 
@@ -32,7 +32,7 @@ const MAX_SUBSCRIBERS: usize = 64;
 /// What handlers can reach: published state, never the system.
 #[derive(Debug, Clone)]
 pub struct Rooms {
-    published: watch::Receiver<Published>,
+    latest: Latest,
     stop: Stop,
     subscribers: Arc<Semaphore>,
 }
@@ -50,8 +50,8 @@ struct Contract;
 ///
 /// # Errors
 /// When the OpenAPI document cannot be written as JSON, which is a mistake in the contract.
-pub fn router(published: watch::Receiver<Published>, stop: Stop) -> anyhow::Result<Router> {
-    let rooms = Rooms { published, stop, subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)) };
+pub fn router(latest: Latest, stop: Stop) -> anyhow::Result<Router> {
+    let rooms = Rooms { latest, stop, subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)) };
     let (api, contract) = OpenApiRouter::with_openapi(Contract::openapi())
         .routes(routes!(health::get_health))
         .routes(routes!(system::get_system))

@@ -3,12 +3,10 @@
 use std::net::SocketAddr;
 
 use sd_notify::NotifyState;
-use tokio::sync::watch;
 use tokio::time::interval;
 use tracing::{info, warn};
 
-use crate::collector;
-use crate::published::Published;
+use crate::collector::{self, Latest};
 use crate::stop::Stop;
 
 /// Says that requests are answered now.
@@ -24,7 +22,7 @@ pub fn stopping() {
 /// Feeds systemd's watchdog while the daemon truly works: this task runs (so the runtime does), and facts are still being read.
 ///
 /// Where either hangs for longer than `WatchdogSec=` and three readings, systemd restarts the daemon.
-pub async fn feed_watchdog(published: watch::Receiver<Published>, mut stop: Stop) {
+pub async fn feed_watchdog(latest: Latest, mut stop: Stop) {
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
     };
@@ -36,8 +34,9 @@ pub async fn feed_watchdog(published: watch::Receiver<Published>, mut stop: Stop
             _ = pings.tick() => {}
             () = stop.wait() => return,
         }
-        let age = published.borrow().collected_at.elapsed();
-        // Facts are read every so often: a watchdog with less patience than that must not take the pause for an illness.
+        // Nobody else may be looking.
+        let age = latest.current().await.collected_at.elapsed();
+        // What was read a moment ago is not read again: a watchdog with less patience than that must not take the pause for an illness.
         if age < patience.max(collector::PERIOD * 3) {
             notify(&[NotifyState::Watchdog]);
         } else {

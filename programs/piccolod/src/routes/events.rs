@@ -50,8 +50,7 @@ pub async fn get_events(State(rooms): State<Rooms>, accept: Accept, headers: Hea
             "Too many event streams are open. Close one, or read /api/v1/system from time to time instead.",
         )
     })?;
-    let last_seen =
-        last_event_id(&headers).filter(|id| id.run == rooms.published.borrow().run).map_or(0, |id| id.sequence);
+    let last_seen = last_event_id(&headers).filter(|id| id.run == rooms.latest.run()).map_or(0, |id| id.sequence);
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::spawn(send_changes(rooms, last_seen, sender, permit));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
@@ -67,8 +66,10 @@ type Sender = mpsc::Sender<Result<SseEvent, Infallible>>;
 /// Sends what the client has not seen, again and again, until it leaves or the daemon stops.
 async fn send_changes(mut rooms: Rooms, mut last_seen: u64, sender: Sender, _permit: OwnedSemaphorePermit) {
     let mut greeting = Some(SseEvent::default().retry(RECONNECT));
+    let mut follower = rooms.latest.follow();
+    rooms.latest.current().await;
     loop {
-        let latest = rooms.published.borrow_and_update().clone();
+        let latest = follower.latest();
         let news = greeting.take().into_iter().chain(changes(&latest, last_seen));
         for event in news {
             tokio::select! {
@@ -78,7 +79,7 @@ async fn send_changes(mut rooms: Rooms, mut last_seen: u64, sender: Sender, _per
         }
         last_seen = last_seen.max(latest.sequence());
         tokio::select! {
-            changed = rooms.published.changed() => if changed.is_err() { return },
+            changed = follower.next() => if changed.is_err() { return },
             () = sender.closed() => return,
             () = rooms.stop.wait() => return,
         }

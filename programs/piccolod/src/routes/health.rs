@@ -22,7 +22,7 @@ use crate::request::Accept;
 ))]
 pub async fn get_health(State(rooms): State<Rooms>, accept: Accept) -> Result<Response, Refusal> {
     accept.require("application/json")?;
-    let health = rooms.published.borrow().health.document.clone();
+    let health = rooms.latest.current().await.health.document;
     let status = match health.status {
         HealthStatus::Ok | HealthStatus::Degraded => StatusCode::OK,
         HealthStatus::Failed => StatusCode::SERVICE_UNAVAILABLE,

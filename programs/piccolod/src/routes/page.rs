@@ -11,10 +11,10 @@ use super::Rooms;
 use crate::problem::Refusal;
 use crate::request::Accept;
 
-/// The page of the state published last; complete without scripts.
+/// The page of the current state; complete without scripts.
 pub async fn status(State(rooms): State<Rooms>, accept: Accept) -> Result<Response, Refusal> {
     accept.require("text/html")?;
-    let latest = rooms.published.borrow().clone();
+    let latest = rooms.latest.current().await;
     let page = StatusPage {
         system: &latest.system(),
         health: &latest.health.document,

@@ -11,7 +11,7 @@ use crate::request::Accept;
 
 /// What the device is and how it does
 ///
-/// Read again every two seconds; the answer is the latest reading.
+/// The answer is at most two seconds old.
 #[utoipa::path(get, path = "/api/v1/system", operation_id = "getSystem", tag = "device", responses(
     (status = 200, description = "The device", body = System),
     (status = 406, description = "The client does not accept JSON", body = Problem, content_type = "application/problem+json"),
@@ -19,6 +19,6 @@ use crate::request::Accept;
 ))]
 pub async fn get_system(State(rooms): State<Rooms>, accept: Accept) -> Result<Json<System>, Refusal> {
     accept.require("application/json")?;
-    let system = rooms.published.borrow().system();
+    let system = rooms.latest.current().await.system();
     Ok(Json(system))
 }

@@ -20,7 +20,7 @@ use crate::request::Accept;
 ))]
 pub async fn get_updates(State(rooms): State<Rooms>, accept: Accept) -> Result<Json<Updates>, Refusal> {
     accept.require("application/json")?;
-    let updates = rooms.published.borrow().updates.clone();
+    let updates = rooms.latest.current().await.updates;
     let updates = updates.ok_or_else(|| {
         let detail = "No updater runs on this device, or it has not said anything yet.";
         Refusal::new(ProblemKind::NotFound, detail)
