@@ -11,6 +11,9 @@ use crate::decision::Lock;
 use crate::fleet_lock::{LockAddress, LockGroup, Operation, Outcome};
 use crate::settings::RebootLock;
 
+/// The largest claim that is read, in bytes: an address, a group and a time.
+pub const MAXIMUM_BYTES: usize = 8192;
+
 /// A place that this device has, or may have, at a lock manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -20,6 +23,20 @@ pub struct Claim {
     pub group: LockGroup,
     /// When it was first asked for.
     pub since: Timestamp,
+}
+
+impl Claim {
+    /// Reads what [`Claim::to_json`] wrote; nothing if it is anything else, or names what could not have been set.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text.get(..text.len().min(MAXIMUM_BYTES + 1))?).ok()
+    }
+
+    /// As it is kept on the disk.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("invariant: a claim is three texts")
+    }
 }
 
 /// A request to be sent.
@@ -163,7 +180,7 @@ impl LockLedger {
 
 #[cfg(test)]
 mod tests {
-    use super::LockLedger;
+    use super::{Claim, LockLedger};
     use crate::decision::Lock;
     use crate::fleet_lock::{ErrorBody, LockAddress, Operation, Outcome};
     use crate::settings::RebootLock;
@@ -198,8 +215,8 @@ mod tests {
         ledger.answered(Ok(Outcome::Granted), now(), 0);
         assert_eq!(ledger.lock(&lock), Lock::Held);
 
-        let kept = serde_json::to_vec(&ledger.claim()).unwrap();
-        let mut ledger = LockLedger::new(serde_json::from_slice(&kept).unwrap());
+        let kept = ledger.claim().unwrap().to_json();
+        let mut ledger = LockLedger::new(Claim::parse(&kept));
         assert_eq!(ledger.lock(&lock), Lock::NotAsked, "an earlier run's claim is asked for again");
         assert_eq!(ledger.give_back(now()).unwrap().operation, Operation::SteadyState);
         ledger.answered(Err("no answer".to_owned()), now(), 0);

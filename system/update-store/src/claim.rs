@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use update_schedule::reboot_lock::Claim;
+use update_schedule::reboot_lock::{Claim, MAXIMUM_BYTES};
 
 use crate::{StoreError, whole_file};
-
-/// An address, a group and a time.
-const MAXIMUM_BYTES: usize = 8192;
 
 /// The file with the claim.
 #[derive(Debug, Clone)]
@@ -28,7 +25,7 @@ impl ClaimFile {
     /// When the file cannot be read.
     pub fn load(&self) -> Result<Option<Claim>, StoreError> {
         let bytes = whole_file::read(&self.path, MAXIMUM_BYTES)?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(bytes.and_then(|bytes| Claim::parse(&bytes)))
     }
 
     /// Writes the claim, or removes it; after this returns, a power cut does not undo it.
@@ -37,7 +34,7 @@ impl ClaimFile {
     /// When it cannot be written or removed.
     pub fn keep(&self, claim: Option<&Claim>) -> Result<(), StoreError> {
         match claim {
-            Some(claim) => whole_file::keep(&self.path, &serde_json::to_vec(claim).unwrap_or_default(), 0o600),
+            Some(claim) => whole_file::keep(&self.path, &claim.to_json(), 0o600),
             None => whole_file::remove(&self.path),
         }
     }

@@ -118,3 +118,77 @@ fn client(url: &LockAddress) -> Result<LockClient, String> {
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RebootLockKeeper;
+    use crate::engine::Message;
+    use jiff::Timestamp;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::path::Path;
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread::{self, JoinHandle};
+    use update_schedule::decision::Lock;
+    use update_schedule::fleet_lock::LockAddress;
+    use update_schedule::settings::RebootLock;
+
+    /// Takes one request for each of these answers, and gives what was asked and whether the claim was on the disk by then.
+    fn manager(answers: Vec<&'static str>, state: &Path) -> (String, JoinHandle<Vec<(String, bool)>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/base", listener.local_addr().unwrap());
+        let claim = state.join("reboot-lock.json");
+        let serve = move || {
+            let one = |answer: &str| {
+                let mut connection = BufReader::new(listener.accept().unwrap().0);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    assert!(connection.read_line(&mut head).unwrap() > 0);
+                }
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                let mut body = vec![0; length.parse().unwrap()];
+                connection.read_exact(&mut body).unwrap();
+                let on_disk = claim.exists();
+                connection.into_inner().write_all(answer.as_bytes()).unwrap();
+                (format!("{} {}", head.lines().next().unwrap(), String::from_utf8(body).unwrap()), on_disk)
+            };
+            answers.into_iter().map(one).collect()
+        };
+        (url, thread::spawn(serve))
+    }
+
+    fn take_answer(keeper: &mut RebootLockKeeper, messages: &Receiver<Message>) {
+        let Ok(Message::LockAnswered(answer)) = messages.recv() else { panic!("an answer comes") };
+        keeper.answered(answer).unwrap();
+    }
+
+    #[test]
+    fn a_claim_outlives_a_lost_answer_and_a_power_cut_and_is_given_back() {
+        const YES: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let state = tempfile::tempdir().unwrap();
+        let (url, requests) = manager(vec!["", YES, YES], state.path());
+        let wanted = RebootLock { url: LockAddress::new(&url).unwrap(), group: Default::default() };
+        let (mailbox, messages) = mpsc::channel();
+        let machine_id = "0123456789abcdef0123456789abcdef\n".to_owned();
+        let started = || RebootLockKeeper::load(state.path(), machine_id.clone(), mailbox.clone()).unwrap();
+
+        let mut keeper = started();
+        keeper.ask(&wanted, Timestamp::now()).unwrap();
+        assert!(matches!(keeper.state(&wanted), Lock::Asking { .. }));
+        take_answer(&mut keeper, &messages);
+        assert!(matches!(keeper.state(&wanted), Lock::Refused { .. }), "nobody knows whether it was heard");
+        keeper.ask(&wanted, Timestamp::now()).unwrap();
+        take_answer(&mut keeper, &messages);
+        assert_eq!(keeper.state(&wanted), Lock::Held);
+
+        let mut keeper = started();
+        keeper.give_back(Timestamp::now()).unwrap();
+        take_answer(&mut keeper, &messages);
+        assert!(started().ledger().claim().is_none(), "nothing is left to give back");
+
+        let body = r#"{"client_params":{"group":"default","id":"583627a932274834a8ebd99f4ed41c0d"}}"#;
+        let expected = ["pre-reboot", "pre-reboot", "steady-state"]
+            .map(|operation| (format!("POST /base/v1/{operation} HTTP/1.1 {body}"), true));
+        assert_eq!(requests.join().unwrap(), expected);
+    }
+}

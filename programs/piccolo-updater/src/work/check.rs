@@ -204,3 +204,45 @@ pub fn patch_for<'r>(release: &'r Release, worker: &Worker) -> Option<&'r Patch>
     let patches = release.patches_from(worker.device.root_hash).filter(|patch| patch.features.is_empty());
     patches.min_by_key(|patch| patch.file.size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::better;
+    use update_engine::event::{Found, Problem};
+    use update_engine::offer::Offer;
+
+    fn offer(version: &str, medium: Option<&str>) -> Result<Found, Problem> {
+        let root_hash = disk_layout::root_hash::RootHash([0; 32]);
+        let medium = medium.map(str::to_owned);
+        let version = version.parse().unwrap();
+        Ok(Found::Offer(Offer { version, root_hash, image_bytes: 0, ways: Vec::new(), medium }))
+    }
+
+    fn nothing(reason: &str) -> Result<Found, Problem> {
+        Ok(Found::Nothing(reason.to_owned()))
+    }
+
+    fn failed(reason: &str) -> Result<Found, Problem> {
+        Err(Problem { reason: reason.to_owned() })
+    }
+
+    #[test]
+    fn the_newest_release_counts_and_a_medium_before_the_network() {
+        let stick = || offer("1.1.0", Some("vfat-1"));
+        assert_eq!(better(stick(), offer("1.1.0", None)), stick());
+        assert_eq!(better(stick(), offer("1.2.0", None)), offer("1.2.0", None), "a stick that stays in holds nothing back");
+        assert_eq!(better(stick(), offer("1.0.0", None)), stick());
+        assert_eq!(better(stick(), failed("no network")), stick());
+        assert_eq!(better(failed("tampered with"), offer("1.1.0", None)), offer("1.1.0", None));
+        let withdrawn = || Ok(Found::StagedWithdrawn("it loses photos".to_owned()));
+        assert_eq!(better(stick(), withdrawn()), withdrawn());
+    }
+
+    #[test]
+    fn what_either_says_is_shown() {
+        assert_eq!(better(nothing("a"), nothing("b")), nothing("a; b"));
+        assert_eq!(better(failed("stick"), nothing("up to date")), nothing("up to date; stick"));
+        assert_eq!(better(nothing("stick has none"), failed("no network")), failed("no network; stick has none"));
+        assert_eq!(better(failed("stick"), failed("no network")), failed("stick; no network"));
+    }
+}

@@ -40,13 +40,11 @@ fn a_device_without_network_is_updated_by_a_stick_where_that_is_allowed() {
 
     // So slow that it can be pulled out while it is read.
     let device = machine.succeed(&format!("readlink -f /dev/piccolo/media/{STICK}"));
-    machine.succeed(&format!("systemctl set-property --runtime piccolo-updater 'IOReadBandwidthMax={device} 4M'"));
+    machine.succeed(&format!("systemctl set-property --runtime piccolo-updater 'IOReadBandwidthMax={device} 64K'"));
     machine.succeed(
         "printf '[source]\\nremovable_media = true\\n' > /etc/piccolo/updates.d/60-media.toml && systemctl reload piccolo-updater",
     );
-    let writing = wait_for_updates(&mut machine, "being written", |updates| {
-        updates["state"] == "writing" && updates["progress"]["image_bytes"].as_u64().is_some_and(|bytes| bytes > 0)
-    });
+    let writing = wait_for_updates(&mut machine, "being written", |updates| updates["state"] == "writing");
     assert_eq!(writing["release"]["medium"], STICK, "{writing}");
     assert_eq!(
         machine.succeed("findmnt --noheadings --list --types vfat --output TARGET"),
@@ -57,11 +55,12 @@ fn a_device_without_network_is_updated_by_a_stick_where_that_is_allowed() {
     assert!(log.contains(&format!("the medium {TAMPERED} is not used")), "{log}");
 
     machine.succeed(&format!("echo 1 > /sys/block/{}/device/../remove", device.trim_start_matches("/dev/")));
-    let pulled = wait_for_updates(&mut machine, "interrupted", |updates| updates["waits"].is_object());
+    let pulled = wait_for_updates(&mut machine, "interrupted", |updates| {
+        updates["waits"].is_object() && updates["medium"]["name"] == TAMPERED
+    });
     let reason = pulled["waits"]["reason"].as_str().unwrap_or_default();
-    assert!(reason.contains(&format!("the medium {STICK} was taken out while release 1.1.0 was read")), "{pulled}");
-    let image = pulled["progress"]["image_bytes"].as_u64();
-    assert!(image > Some(0), "what was written is kept: {pulled}");
+    assert!(reason.contains(STICK) && reason.contains("put it back"), "{pulled}");
+    assert_eq!(pulled["state"], "writing", "{pulled}");
 
     machine.succeed("echo 1 > /sys/bus/pci/rescan");
     machine.wait_for_restart(&first_boot);
@@ -81,8 +80,8 @@ fn stick(operator: &Operator, place: &Path) -> ExtraDisk {
     piccolo(operator.place(), export);
     let image = place.join("stick.raw");
     make_blank(&image, 2 << 30);
-    run(Command::new("mkfs.vfat").args(["-F", "32", "-n", "PICCOLO", "-i", "1A2B3C4D"]).arg(&image), "dosfstools");
-    let mut copy = Command::new("mcopy");
+    run(tool("mkfs.vfat").args(["-F", "32", "-n", "PICCOLO", "-i", "1A2B3C4D"]).arg(&image), "dosfstools");
+    let mut copy = tool("mcopy");
     copy.args(["-s", "-i"]).arg(&image).args([exported.join("metadata"), exported.join("targets")]).arg("::");
     run(&mut copy, "mtools");
     disk("stick", image)
@@ -107,7 +106,7 @@ fn tampered_stick(place: &Path) -> ExtraDisk {
     let image = place.join("tampered.raw");
     make_blank(&image, 64 << 20);
     let uuid = TAMPERED.trim_start_matches("ext4-");
-    let mut make = Command::new("mke2fs");
+    let mut make = tool("mke2fs");
     make.args(["-q", "-t", "ext4", "-L", "PICCOLO", "-U", uuid, "-d"]).arg(&content).arg(&image);
     run(&mut make, "e2fsprogs");
     disk("tampered", image)
@@ -119,6 +118,11 @@ fn disk(name: &str, image: PathBuf) -> ExtraDisk {
 
 fn make_blank(image: &Path, size: u64) {
     fs::File::create(image).unwrap().set_len(size).unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "tools of the tests, which the product does not run")]
+fn tool(name: &str) -> Command {
+    Command::new(name)
 }
 
 #[track_caller]

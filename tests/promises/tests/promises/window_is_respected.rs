@@ -66,7 +66,8 @@ fn a_device_waits_for_its_window_says_until_when_and_restarts_within() {
     assert_eq!(kept["failure"], Value::Null, "{kept}");
     let ended = ended_at(&mut machine);
     let limit = near + LIMIT * 60;
-    assert!((limit..limit + 120).contains(&ended), "the restart at {ended} was not at the limit, {limit}");
+    let closes = near + 30 * 60;
+    assert!((limit..closes).contains(&ended), "the restart at {ended} was not between {limit} and {closes}");
 }
 
 /// A window of half an hour that begins at this time.
@@ -121,6 +122,7 @@ fn somebody_logs_in_and_a_job_runs(machine: &mut TestMachine) {
 }
 
 /// While the updater waits for something that is hours away, it does nothing; nor does the daemon, while nobody looks, but answer for its health.
+#[expect(clippy::print_stdout, reason = "figures for whoever runs this")]
 fn the_daemons_sleep(machine: &mut TestMachine) {
     let services = ["piccolo-updater", "piccolod"];
     let count = |machine: &mut TestMachine| {
