@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use device_api::updates::{UpdateFailure, Updates};
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ struct Trouble {
     reason: String,
     at: Timestamp,
     times: u32,
+    try_again: Instant,
 }
 
 impl Backlog {
@@ -34,7 +35,7 @@ impl Backlog {
     pub fn trouble(&mut self, failure: &StoreError, now: Timestamp) -> (String, bool) {
         let times = self.trouble.as_ref().map_or(0, |trouble| trouble.times).saturating_add(1);
         let reason = reason(failure);
-        self.trouble = Some(Trouble { reason: reason.clone(), at: now, times });
+        self.trouble = Some(Trouble { reason: reason.clone(), at: now, times, try_again: Instant::now() + TRY_EVERY });
         (reason, times == 1)
     }
 
@@ -65,14 +66,14 @@ impl Backlog {
         self.trouble.as_ref().map(|trouble| trouble.reason.as_str())
     }
 
-    /// How long to wait before the record is tried again, if it could not be kept.
+    /// How long to wait before the record is tried again, if it could not be kept; nothing if it could.
     pub fn wait(&self) -> Option<Duration> {
-        self.trouble.as_ref().map(|_| TRY_EVERY)
+        self.trouble.as_ref().map(|trouble| trouble.try_again.saturating_duration_since(Instant::now()))
     }
 
     /// Shows the trouble: it stands in the way of everything else.
     pub fn show(&self, updates: &mut Updates) {
-        let Some(Trouble { reason, at, times }) = &self.trouble else { return };
+        let Some(Trouble { reason, at, times, .. }) = &self.trouble else { return };
         updates.message = format!("Updates stand still: {reason}.");
         updates.failure = Some(UpdateFailure { reason: reason.clone(), at: at.to_string(), times: *times });
     }

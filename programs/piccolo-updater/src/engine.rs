@@ -172,7 +172,8 @@ impl Engine {
     /// The next message, or nothing when the record wants to be looked at again.
     fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
         if let Some(wait) = self.backlog.wait() {
-            return received(messages.recv_timeout(wait));
+            // Messages that keep coming must not keep it from being tried.
+            return if wait.is_zero() { None } else { received(messages.recv_timeout(wait)) };
         }
         let now = Timestamp::now();
         let lock = self.performer.scheduler.lock.ledger().try_again_at().filter(|_| !self.restart_is_ahead());

@@ -14,7 +14,7 @@ fn a_damaged_active_slot_is_reported_and_does_not_stop_an_update() {
     let mut operator = Operator::new();
     let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
     operator.publish(&old, 0);
-    operator.publish(&new, 1);
+    operator.publish_with_chunks(&new, 1);
     let within = offset_of_file(&old.image(), UNREAD);
     let mut machine = TestMachine::power_on(&old.image(), update_machine());
     machine.cut_power();

@@ -16,8 +16,8 @@ fn a_release_that_is_not_healthy_is_left_behind_with_the_reason_and_not_tried_ag
     let mut operator = Operator::new();
     let old = operator.build("1.0.0", "");
     let new = operator.build("1.1.0", FAILING_CHECK);
-    operator.publish(&old, 8);
-    operator.publish(&new, 8);
+    operator.publish(&old, 0);
+    operator.publish(&new, 1);
     let mut machine = operator.start(&old, update_machine());
     let back = wait_for_updates(&mut machine, "back where they were", |updates| {
         updates["running"] == "1.0.0" && updates["bad"].as_array().is_some_and(|bad| !bad.is_empty())

@@ -1,0 +1,35 @@
+//! Small machines are welcome, and updates do not ask for more than the system does.
+
+use test_bench::TestOptions;
+
+use crate::operator::{Operator, update_machine, wait_for_updates};
+
+/// Of the machine, in bytes.
+const MEMORY: u64 = 512 << 20;
+/// Of the updater at most at any time, its own code included, in kilobytes.
+const UPDATER: u64 = 80 << 10;
+
+#[test]
+fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself() {
+    let mut operator = Operator::new();
+    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
+    operator.publish(&old, 0);
+    // Nothing but the full image: the way with the most to decompress.
+    operator.publish(&new, 0);
+    let mut machine = operator.start(&old, TestOptions { memory: MEMORY, cpus: 1, ..update_machine() });
+    let system = machine.api_get("/api/v1/system");
+    let total = system["memory"]["total_bytes"].as_u64().unwrap();
+    assert!(total < MEMORY, "the machine has {total} bytes");
+    assert_eq!(machine.succeed("systemctl --failed --plain --no-legend").trim(), "");
+
+    let before = machine.boot_id();
+    wait_for_updates(&mut machine, "verifying", |updates| {
+        updates["state"] == "verifying" || updates["running"] == "1.1.0"
+    });
+    let peak = "sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$(systemctl show --value --property=MainPID piccolo-updater)/status";
+    let peak: u64 = machine.succeed(peak).trim().parse().unwrap();
+    assert!(peak <= UPDATER, "the updater took {peak} kB");
+    machine.wait_for_restart(&before);
+    wait_for_updates(&mut machine, "kept", |updates| updates["state"] == "idle" && updates["running"] == "1.1.0");
+    assert!(!machine.console().contains("Out of memory"), "something ran out of memory");
+}
