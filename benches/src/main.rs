@@ -21,8 +21,8 @@ const USAGE: &str = "usage: cargo xtask bench NAME
   build [--quick] [--json]   building an image, against mkosi (root)
   boot [--quick] [--json]    power-on to API, against mkosi's image to its login prompt (root)
   verity [IMAGE [ROUNDS]]    computing a hash tree, against veritysetup
-  update [--quick] [--alone] [PAIR…]
-                             what an update downloads, against seven peers; hours without --quick or --alone
+  update [--quick] [--alone] [--no-chunks] [--limit SECONDS] [SUITE…] [PAIR…] [PEER…]
+                             what an update downloads, against seven peers; hours without names, --quick or --alone
   erofs [TREE.tar [ROUNDS]]  writing EROFS, against cp and mkfs.erofs
 
 Without IMAGE or TREE.tar, those of the image that os/recipes/vm.yaml gives.";
@@ -55,6 +55,8 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
         // Parts of the bench above, in processes of their own.
         "update-make" => update::make_command(rest),
         "update-apply" => update::apply_command(rest),
+        "update-cut" => update::cut_command(rest),
+        "update-assemble" => update::assemble_command(rest),
         "help" | "--help" | "-h" => bail!("{USAGE}"),
         other => bail!("{other:?} is no bench\n{USAGE}"),
     }

@@ -33,6 +33,13 @@ pub struct Usage {
     pub processor: f64,
 }
 
+/// Has the kernel end a command that takes more than this many seconds of processor time in one process.
+pub fn limited(program: &str, seconds: u64) -> anyhow::Result<Command> {
+    let mut limited = command("prlimit")?;
+    limited.arg(format!("--cpu={seconds}")).arg(program);
+    Ok(limited)
+}
+
 /// Runs a command to its end, its output going to a log.
 ///
 /// # Errors

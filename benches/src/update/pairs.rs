@@ -1,5 +1,6 @@
 //! Pairs of images: the suite alone, and with updates of some packages
 
+use super::suites::Suite;
 use crate::measured;
 use crate::ours::{lock, partition_offset, piccolo, read_lockfile};
 use crate::workplace::{empty, folder};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 const ADDED: &str =
     "packages:\n  include: [curl, openssl, podman, netavark, aardvark-dns, containernetworking-plugins, iptables]\n";
 /// The suite as it was released, without its updates.
-const RELEASED: &str = "base:\n  debian:\n    suite: trixie\n    pockets: []\n";
+const RELEASED: &str = "base:\n  debian:\n    pockets: []\n";
 /// Every release has its own version.
 const NEXT: &str = "version: 0.1.1\n";
 
@@ -52,8 +53,8 @@ impl Kind {
         }
     }
 
-    /// Most megabytes of the patches together.
-    pub fn target(self) -> f64 {
+    /// Most megabytes of the patches together, for trixie.
+    fn target(self) -> f64 {
         match self {
             Self::Nothing => 0.02,
             Self::Curl => 0.06,
@@ -103,6 +104,8 @@ impl Images {
 /// Old and new.
 #[derive(Debug)]
 pub struct Pair {
+    /// Of which suite.
+    pub suite: Suite,
     /// What differs.
     pub kind: Kind,
     /// What the device has.
@@ -111,11 +114,25 @@ pub struct Pair {
     pub new: Images,
 }
 
+impl Pair {
+    /// For the table.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.suite.name(), self.kind.name())
+    }
+
+    /// Most megabytes of the patches together, where that is known.
+    pub fn target(&self) -> Option<f64> {
+        (self.suite == Suite::Trixie).then(|| self.kind.target())
+    }
+}
+
 /// The old image and the packages of both.
 #[derive(Debug)]
 pub struct Base {
+    suite: Suite,
     folder: PathBuf,
-    recipe: &'static str,
+    /// Layers of every image.
+    layers: Vec<String>,
     released: Lockfile,
     updated: Lockfile,
     /// The suite alone.
@@ -127,20 +144,22 @@ impl Base {
     ///
     /// # Errors
     /// When packages cannot be had or the image cannot be built.
-    pub fn prepare(small: bool) -> anyhow::Result<Self> {
-        let (recipe, name) =
-            if small { ("os/recipes/vm.yaml", "update-small") } else { ("os/recipes/base.yaml", "update") };
-        let folder = folder(name)?;
+    pub fn prepare(suite: Suite, small: bool) -> anyhow::Result<Self> {
+        let (recipe, size) = if small { ("os/recipes/vm.yaml", "-small") } else { ("os/recipes/base.yaml", "") };
+        let folder = folder(&format!("update-{}{size}", suite.name()))?;
         for (file, text) in [("added.yaml", ADDED), ("released.yaml", RELEASED), ("next.yaml", NEXT)] {
             fs::write(folder.join(file), text)?;
         }
-        let layers = |names: &[&str]| layers(recipe, &folder, names);
+        let names = [vec!["added.yaml"], suite.layers(&folder)?].concat();
+        let layers = names.iter().map(|name| folder.join(name).display().to_string());
+        let layers: Vec<String> = std::iter::once(recipe.to_owned()).chain(layers).collect();
+        let with = |name: &str| [layers.clone(), vec![folder.join(name).display().to_string()]].concat().join(":");
         let (released, updated) = (folder.join("released.lock.json"), folder.join("updated.lock.json"));
-        lock(&layers(&["added.yaml", "released.yaml"]), &released)?;
-        lock(&layers(&["added.yaml"]), &updated)?;
-        let old = images(&folder, "old", &layers(&["added.yaml", "released.yaml"]), &released)?;
+        lock(&with("released.yaml"), &released)?;
+        lock(&layers.join(":"), &updated)?;
+        let old = images(&folder, "old", &with("released.yaml"), &released)?;
         let (released, updated) = (read_lockfile(&released)?, read_lockfile(&updated)?);
-        Ok(Self { folder, recipe, released, updated, old })
+        Ok(Self { suite, folder, layers, released, updated, old })
     }
 
     /// Builds the new image of a pair.
@@ -158,14 +177,10 @@ impl Base {
         lockfile.sort();
         let path = self.folder.join(format!("{}.lock.json", kind.name()));
         fs::write(&path, lockfile.to_text())?;
-        let layers = layers(self.recipe, &self.folder, &["added.yaml", "next.yaml"]);
-        Ok(Pair { kind, old: self.old.clone(), new: images(&self.folder, kind.name(), &layers, &path)? })
+        let layers = [self.layers.clone(), vec![self.folder.join("next.yaml").display().to_string()]].concat().join(":");
+        let new = images(&self.folder, kind.name(), &layers, &path)?;
+        Ok(Pair { suite: self.suite, kind, old: self.old.clone(), new })
     }
-}
-
-fn layers(recipe: &str, folder: &Path, names: &[&str]) -> String {
-    let added = names.iter().map(|name| folder.join(name).display().to_string());
-    std::iter::once(recipe.to_owned()).chain(added).collect::<Vec<_>>().join(":")
 }
 
 /// Builds and takes the parts out of the disk image, unless that was done from the same packages.

@@ -1,5 +1,6 @@
 //! Our patches: made and applied in processes of their own, so that time and memory are theirs
 
+use super::image::Image;
 use super::pairs::Pair;
 use crate::measured::{self, Usage, command};
 use crate::workplace::folder;
@@ -10,7 +11,6 @@ use image_patch::frames::FrameSet;
 use image_patch::make::{Input, Watch, make};
 use image_patch::source::ReadAt;
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -50,7 +50,7 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Ours> {
     let (mut making, mut applying, mut sizes, mut sha256sum) = (Usage::default(), Usage::default(), Vec::new(), 0.0);
     for (name, output, sources) in parts {
         let log = folder.join("log");
-        let (patch, made) = (folder.join(format!("{}.{name}.patch", pair.kind.name())), folder.join("made"));
+        let (patch, made) = (folder.join(format!("{}.{name}.patch", pair.name())), folder.join("made"));
         add(&mut making, this("update-make", &[&[output, &patch], sources.as_slice()].concat(), &log)?);
         add(&mut applying, this("update-apply", &[&[&patch, &made], sources.as_slice()].concat(), &log)?);
         sizes.push(fs::metadata(&patch)?.len());
@@ -67,28 +67,6 @@ fn add(sum: &mut Usage, usage: Usage) {
 
 fn this(name: &str, arguments: &[&PathBuf], log: &Path) -> anyhow::Result<Usage> {
     measured::run(command(std::env::current_exe()?)?.arg(name).args(arguments), log)
-}
-
-struct Image {
-    file: File,
-    length: u64,
-}
-
-impl Image {
-    fn open(path: &str) -> anyhow::Result<Self> {
-        let file = File::open(path).with_context(|| format!("opening {path}"))?;
-        Ok(Self { length: file.metadata()?.len(), file })
-    }
-}
-
-impl ReadAt for Image {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
-    }
 }
 
 /// `benches update-make OUTPUT PATCH SOURCE…`

@@ -2,7 +2,7 @@
 
 use super::pairs::{Images, Pair};
 use super::zsync;
-use crate::measured::{self, Usage, command};
+use crate::measured::{self, Usage, command, limited};
 use crate::workplace::{empty, folder};
 use anyhow::Context;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// A tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// VCDIFF with a source window of 1 GiB.
     Xdelta,
@@ -39,8 +39,18 @@ pub enum Outcome {
         /// What making them took, where something is made.
         usage: Usage,
     },
-    /// Not possible on this computer.
+    /// It cannot do this pair, or not on this computer: why.
     NotRun(String),
+}
+
+impl Outcome {
+    /// The bytes, or why there are none.
+    pub fn size(&self) -> Result<u64, String> {
+        match self {
+            Self::Made { bytes, .. } => Ok(*bytes),
+            Self::NotRun(reason) => Err(reason.clone()),
+        }
+    }
 }
 
 impl Peer {
@@ -61,29 +71,54 @@ impl Peer {
         }
     }
 
+    /// On the command line, and at the head of a column.
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Self::Xdelta => "xdelta3",
+            Self::Zstd => "zstd",
+            Self::Bsdiff => "bsdiff",
+            Self::Casync => "casync",
+            Self::Zsync => "zsync",
+            Self::Ostree => "ostree",
+            Self::Rauc => "rauc",
+        }
+    }
+
     /// Whether it takes more than a few minutes.
     pub fn is_slow(self) -> bool {
         matches!(self, Self::Zstd | Self::Bsdiff | Self::Ostree)
     }
 
-    /// Runs it.
+    /// Runs it. What it cannot do is an outcome.
     ///
     /// # Errors
-    /// When the tool fails or is not there.
-    pub fn measure(self, pair: &Pair) -> anyhow::Result<Outcome> {
+    /// When there is no room for its files.
+    pub fn measure(self, pair: &Pair, limit: u64) -> anyhow::Result<Outcome> {
         let work = folder("update-peers")?;
         empty(&work)?;
+        let outcome = self.run(pair, &work, limit).unwrap_or_else(|error| {
+            let text = format!("{error:#}");
+            let first = text.lines().next().unwrap_or_default();
+            let reason = first.split("; its log is").next().unwrap_or_default();
+            let ended = reason.contains("signal: 9") || reason.contains("signal: 24");
+            Outcome::NotRun(if ended { format!("not done after {limit} s of processor time") } else { reason.to_owned() })
+        });
+        empty(&work)?;
+        Ok(outcome)
+    }
+
+    fn run(self, pair: &Pair, work: &Path, limit: u64) -> anyhow::Result<Outcome> {
         let (delta, log) = (work.join("delta"), work.join("log"));
         let (old, new) = (&pair.old.both, &pair.new.both);
         let made = |usage| Ok(Outcome::Made { bytes: fs::metadata(&delta)?.len(), usage });
         match self {
             Self::Xdelta => {
-                let mut xdelta = command("xdelta3")?;
+                let mut xdelta = limited("xdelta3", limit)?;
                 xdelta.args(["-e", "-9", "-S", "lzma", "-B", "1073741824", "-W", "16777216", "-f", "-s"]);
                 made(measured::run(xdelta.arg(old).arg(new).arg(&delta), &log)?)
             }
             Self::Zstd => {
-                let mut zstd = command("zstd")?;
+                let mut zstd = limited("zstd", limit)?;
                 zstd.args(["-q", "--ultra", "-22", "--long=31", "--single-thread", "-f"]);
                 zstd.arg(format!("--patch-from={}", old.display())).arg(new).arg("-o").arg(&delta);
                 made(measured::run(&mut zstd, &log)?)
@@ -92,15 +127,15 @@ impl Peer {
                 let needed = 17 * fs::metadata(old)?.len();
                 let free = available_memory();
                 if free < needed {
-                    let reason =
-                        format!("needs {} GB of memory, {} are free", needed / 1_000_000_000, free / 1_000_000_000);
+                    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+                    let reason = format!("needs {:.0} GB of memory, {:.0} are free", gigabytes(needed), gigabytes(free));
                     return Ok(Outcome::NotRun(reason));
                 }
-                made(measured::run(command("bsdiff")?.arg(old).arg(new).arg(&delta), &log)?)
+                made(measured::run(limited("bsdiff", limit)?.arg(old).arg(new).arg(&delta), &log)?)
             }
-            Self::Casync => casync(old, new, &work),
-            Self::Zsync => zsync::measure(old, new, &work),
-            Self::Ostree => ostree(&pair.old, &pair.new, &work),
+            Self::Casync => casync(pair, work, limit),
+            Self::Zsync => zsync::measure(old, new, work, limit),
+            Self::Ostree => ostree(&pair.old, &pair.new, work, limit),
             Self::Rauc => Ok(Outcome::Made { bytes: block_index(old, new)?, usage: Usage::default() }),
         }
     }
@@ -113,18 +148,18 @@ fn available_memory() -> u64 {
 }
 
 /// Chunks of the new image that the old one does not have, as they lie in the store, and the index.
-fn casync(old: &Path, new: &Path, work: &Path) -> anyhow::Result<Outcome> {
+fn casync(pair: &Pair, work: &Path, limit: u64) -> anyhow::Result<Outcome> {
     let (store, log) = (work.join("store.castr"), work.join("log"));
-    let index = |name: &str| work.join(name);
     let make = |index: &Path, image: &Path| {
-        let mut casync = command("casync")?;
+        let mut casync = limited("casync", limit)?;
         casync.args(["make", "--chunk-size=64K"]).arg(format!("--store={}", store.display())).arg(index).arg(image);
         measured::run(&mut casync, &log)
     };
-    make(&index("old.caibx"), old)?;
+    make(&work.join("old.caibx"), &pair.old.both)?;
     let before = size_below(&store)?;
-    let usage = make(&index("new.caibx"), new)?;
-    let bytes = size_below(&store)? - before + fs::metadata(index("new.caibx"))?.len();
+    let index = work.join("new.caibx");
+    let usage = make(&index, &pair.new.both)?;
+    let bytes = size_below(&store)? - before + fs::metadata(index)?.len();
     Ok(Outcome::Made { bytes, usage })
 }
 
@@ -138,10 +173,10 @@ fn size_below(folder: &Path) -> anyhow::Result<u64> {
 }
 
 /// Both trees, with the unified kernel image as a file of each.
-fn ostree(old: &Images, new: &Images, work: &Path) -> anyhow::Result<Outcome> {
+fn ostree(old: &Images, new: &Images, work: &Path, limit: u64) -> anyhow::Result<Outcome> {
     let (repository, delta, log) = (work.join("repository"), work.join("delta"), work.join("log"));
     let ostree = || -> anyhow::Result<_> {
-        let mut ostree = command("ostree")?;
+        let mut ostree = limited("ostree", limit)?;
         ostree.arg(format!("--repo={}", repository.display()));
         Ok(ostree)
     };

@@ -1,7 +1,7 @@
 //! zsync against a web server of our own: a few lines that answer ranges
 
 use super::peers::Outcome;
-use crate::measured::{self, command};
+use crate::measured::{self, limited};
 use anyhow::Context;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// # Errors
 /// When zsync fails.
-pub fn measure(old: &Path, new: &Path, work: &Path) -> anyhow::Result<Outcome> {
+pub fn measure(old: &Path, new: &Path, work: &Path, limit: u64) -> anyhow::Result<Outcome> {
     let (control, log) = (work.join("new.zsync"), work.join("log"));
-    let mut make = command("zsyncmake")?;
+    let mut make = limited("zsyncmake", limit)?;
     make.args(["-u", "new", "-f", "new", "-o"]).arg(&control).arg(new);
     let usage = measured::run(&mut make, &log)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -30,7 +30,7 @@ pub fn measure(old: &Path, new: &Path, work: &Path) -> anyhow::Result<Outcome> {
         }
     });
     let made = work.join("made");
-    let mut zsync = command("zsync")?;
+    let mut zsync = limited("zsync", limit)?;
     zsync.arg("-i").arg(old).arg("-o").arg(&made).arg(format!("http://{address}/new.zsync"));
     zsync.env("http_proxy", "").env("no_proxy", "127.0.0.1").current_dir(work);
     measured::run(&mut zsync, &log)?;
