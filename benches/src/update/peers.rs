@@ -101,7 +101,11 @@ impl Peer {
             let first = text.lines().next().unwrap_or_default();
             let reason = first.split("; its log is").next().unwrap_or_default();
             let ended = reason.contains("signal: 9") || reason.contains("signal: 24");
-            Outcome::NotRun(if ended { format!("not done after {limit} s of processor time") } else { reason.to_owned() })
+            Outcome::NotRun(if ended {
+                format!("not done after {limit} s of processor time")
+            } else {
+                reason.to_owned()
+            })
         });
         empty(&work)?;
         Ok(outcome)
@@ -128,7 +132,8 @@ impl Peer {
                 let free = available_memory();
                 if free < needed {
                     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-                    let reason = format!("needs {:.0} GB of memory, {:.0} are free", gigabytes(needed), gigabytes(free));
+                    let reason =
+                        format!("needs {:.0} GB of memory, {:.0} are free", gigabytes(needed), gigabytes(free));
                     return Ok(Outcome::NotRun(reason));
                 }
                 made(measured::run(limited("bsdiff", limit)?.arg(old).arg(new).arg(&delta), &log)?)
