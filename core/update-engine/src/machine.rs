@@ -190,6 +190,8 @@ impl Machine<'_> {
         self.ended(&update, Outcome::Updated);
         self.record.failure = None;
         let mut actions = self.idle(None);
+        // A device that was behind a barrier has further to go.
+        self.record.next_try = self.policy.check_every.map(|_| self.now);
         actions.push(Action::CleanUp);
         actions
     }

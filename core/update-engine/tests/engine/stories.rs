@@ -44,6 +44,7 @@ fn a_healthy_release_is_found_built_started_and_kept() {
     let last = device.record.history.last().unwrap();
     assert_eq!((last.way, last.downloaded, &last.outcome), (Some(Way::Patch), 10, &Outcome::Updated));
     assert!(device.entries.contains_key(&version("1.0.0")), "the old release stays to go back to");
+    assert_eq!(device.record.wake_at(), Some(device.now), "behind a barrier there may be further to go");
 }
 
 #[test]
