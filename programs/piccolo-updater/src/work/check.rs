@@ -166,7 +166,11 @@ mod tests {
     fn the_newest_release_counts_and_a_medium_before_the_network() {
         let stick = || offer("1.1.0", Some("vfat-1"));
         assert_eq!(better(stick(), offer("1.1.0", None)), stick());
-        assert_eq!(better(stick(), offer("1.2.0", None)), offer("1.2.0", None), "a stick that stays in holds nothing back");
+        assert_eq!(
+            better(stick(), offer("1.2.0", None)),
+            offer("1.2.0", None),
+            "a stick that stays in holds nothing back"
+        );
         assert_eq!(better(stick(), offer("1.0.0", None)), stick());
         assert_eq!(better(stick(), failed("no network")), stick());
         assert_eq!(better(failed("tampered with"), offer("1.1.0", None)), offer("1.1.0", None));
