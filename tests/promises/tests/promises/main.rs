@@ -7,6 +7,7 @@ mod device_without_tpm_boots_and_says_so;
 mod etc_changes_survive_and_the_image_stays;
 mod flipped_byte_is_refused;
 mod interrupted_first_boot_finishes_later;
+mod media_are_left_alone_unless_allowed;
 mod one_gigabyte_of_memory_is_enough;
 mod operator;
 mod other_disks_with_the_same_names_are_left_alone;
