@@ -23,8 +23,9 @@ fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself() {
     assert_eq!(machine.succeed("systemctl --failed --plain --no-legend").trim(), "");
 
     let before = machine.boot_id();
-    wait_for_updates(&mut machine, "verifying", |updates| {
-        updates["state"] == "verifying" || updates["running"] == "1.1.0"
+    wait_for_updates(&mut machine, "beyond the middle", |updates| {
+        updates["progress"]["image_bytes"].as_u64().is_some_and(|written| written > 160 << 20)
+            || updates["state"] == "verifying"
     });
     let peak = "sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$(systemctl show --value --property=MainPID piccolo-updater)/status";
     let peak: u64 = machine.succeed(peak).trim().parse().unwrap();

@@ -44,8 +44,6 @@ fn ten_updates_by_patch_in_a_row_leave_no_litter() {
     let entries = history.as_array().unwrap();
     assert_eq!(entries.len(), UPDATES, "{history}");
     assert!(entries.iter().all(|entry| entry["outcome"] == "updated" && entry["way"] == "patch"), "{history}");
-    // Each slot is named after what is in it: the table is in order after ten changes.
-    assert_eq!(machine.succeed("sfdisk --verify /dev/piccolo/disk 2>&1 | grep -c 'No errors detected'"), "1");
     assert_eq!(machine.api_get("/api/v1/health")["status"], Value::from("ok"));
 }
 
