@@ -49,7 +49,12 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let mut summary = Summary::default();
     for suite in &options.suites {
         let base = Base::prepare(*suite, options.quick)?;
-        println!("{}: {:.0} MB root, {:.0} MB UKI\n", suite.name(), base.old.root_megabytes()?, base.old.uki_megabytes()?);
+        println!(
+            "{}: {:.0} MB root, {:.0} MB UKI\n",
+            suite.name(),
+            base.old.root_megabytes()?,
+            base.old.uki_megabytes()?
+        );
         println!("{:<17} {:<22} {:>10} {:>7} {:>9} {:>9}  ", "pair", "tool", "MB", "ratio", "make s", "make MB");
         for kind in &options.kinds {
             compare(&base.pair(*kind)?, &options, &mut summary)?;

@@ -177,7 +177,8 @@ impl Base {
         lockfile.sort();
         let path = self.folder.join(format!("{}.lock.json", kind.name()));
         fs::write(&path, lockfile.to_text())?;
-        let layers = [self.layers.clone(), vec![self.folder.join("next.yaml").display().to_string()]].concat().join(":");
+        let layers =
+            [self.layers.clone(), vec![self.folder.join("next.yaml").display().to_string()]].concat().join(":");
         let new = images(&self.folder, kind.name(), &layers, &path)?;
         Ok(Pair { suite: self.suite, kind, old: self.old.clone(), new })
     }
