@@ -21,6 +21,8 @@ fn false_metadata_is_refused_by_name_and_a_good_repository_works_afterwards() {
     good.publish(&new, 1);
     let mut machine = TestMachine::start(&old.image(), update_machine());
     set(&mut machine, "60-strategy", "strategy = \"manual\"\nbuild = \"when-asked\"");
+    // The first start is found to be good, which renames its boot entry.
+    machine.succeed("timeout 110 sh -c 'until ls /efi/EFI/Linux/*.efi | grep -qv +; do sleep 1; done'");
     let system = machine.succeed(SYSTEM);
 
     // Others' keys.
