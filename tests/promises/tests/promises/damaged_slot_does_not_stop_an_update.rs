@@ -30,8 +30,7 @@ fn a_damaged_active_slot_is_reported_and_does_not_stop_an_update() {
     assert!(damage["message"].as_str().is_some_and(|message| !message.is_empty()), "{staged}");
     assert!(machine.run(&format!("cat {UNREAD} > /dev/null")).status != 0, "the damage is real");
 
-    // A moment later, so that the guest can still answer.
-    machine.succeed("systemd-run --quiet --on-active=1 piccolo device update reboot");
+    machine.reboot();
     wait_for_updates(&mut machine, "those of the new release", |updates| {
         updates["state"] == "idle" && updates["running"] == "1.1.0"
     });

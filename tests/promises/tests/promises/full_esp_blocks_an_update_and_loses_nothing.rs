@@ -4,8 +4,10 @@ use test_bench::TestMachine;
 
 use crate::operator::{Operator, set, tell_source, update_machine, wait_for_updates};
 
-/// Small enough to be filled quickly, and large enough for two kernels.
-const SMALL_ESP: &str = "image:\n  sizes:\n    esp: 128MiB\n";
+/// The smallest that a recipe may ask for, which is filled the quickest.
+const SMALL_ESP: &str = "image:\n  sizes:\n    esp: 260MiB\n";
+/// Somebody's files, in MiB. They leave room for one kernel and not for two.
+const PHOTOS: u64 = 180;
 
 #[test]
 fn an_update_waits_for_room_on_the_esp_and_takes_no_file_that_is_not_its_own() {
@@ -14,8 +16,9 @@ fn an_update_waits_for_room_on_the_esp_and_takes_no_file_that_is_not_its_own() {
     operator.publish(&old, 0);
     operator.publish(&new, 1);
     let mut machine = TestMachine::start(&old.image(), update_machine());
-    let foreign = "dd if=/dev/urandom of=/efi/photos.tar bs=1M count=60 && sync -f /efi && sha256sum /efi/photos.tar";
-    let photos = machine.succeed(foreign);
+    let photos = machine.succeed(&format!(
+        "dd if=/dev/zero of=/efi/photos.tar bs=1M count={PHOTOS} && sync -f /efi && sha256sum /efi/photos.tar"
+    ));
     set(&mut machine, "60-strategy", "strategy = \"manual\"");
     tell_source(&mut machine, &operator.url());
 
@@ -28,7 +31,7 @@ fn an_update_waits_for_room_on_the_esp_and_takes_no_file_that_is_not_its_own() {
         reason.split_once("not Piccolo's take ").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
     // The photos, the boot loader and what the file system itself needs.
     assert!(
-        foreign.is_some_and(|foreign| (60 << 20..64 << 20).contains(&foreign)),
+        foreign.is_some_and(|foreign| (PHOTOS << 20..(PHOTOS + 8) << 20).contains(&foreign)),
         "how much is somebody else's: {waits}"
     );
     assert_eq!(machine.succeed("ls /efi/EFI/Linux"), "piccolo_1.0.0.efi", "what runs stays, and nothing else is there");
