@@ -11,14 +11,16 @@ const BUILD: [&str; 6] = ["apt", "ca-certificates", "debian-archive-keyring", "g
 /// To run images.
 const RUN: [&str; 5] = ["ovmf", "qemu-system-x86", "qemu-utils", "swtpm", "swtpm-tools"];
 /// Oracles that the tests compare with.
-const TEST: [&str; 19] = [
+const TEST: [&str; 21] = [
     "apt-utils",
     "bubblewrap",
     "binutils",
+    "bsdutils",
     "cpio",
     "cryptsetup-bin",
     "dosfstools",
     "dpkg-dev",
+    "e2fsprogs",
     "erofs-utils",
     "fdisk",
     "gdisk",

@@ -96,19 +96,24 @@ impl Peer {
     pub fn measure(self, pair: &Pair, limit: u64) -> anyhow::Result<Outcome> {
         let work = folder("update-peers")?;
         empty(&work)?;
-        let outcome = self.run(pair, &work, limit).unwrap_or_else(|error| {
-            let text = format!("{error:#}");
-            let first = text.lines().next().unwrap_or_default();
-            let reason = first.split("; its log is").next().unwrap_or_default();
-            let ended = reason.contains("signal: 9") || reason.contains("signal: 24");
-            Outcome::NotRun(if ended {
-                format!("not done after {limit} s of processor time")
-            } else {
-                reason.to_owned()
-            })
-        });
+        let outcome = self
+            .run(pair, &work, limit)
+            .unwrap_or_else(|error| Outcome::NotRun(self.reason(&format!("{error:#}"), limit)));
         empty(&work)?;
         Ok(outcome)
+    }
+
+    /// What went wrong in one line: the first of the message, and the last that the tool printed.
+    fn reason(self, text: &str, limit: u64) -> String {
+        let first = text.lines().next().unwrap_or_default().replacen("prlimit", self.short_name(), 1);
+        let what = first.split("; its log is").next().unwrap_or_default();
+        if what.contains("signal: 9") || what.contains("signal: 24") {
+            return format!("not done after {limit} s of processor time");
+        }
+        match text.lines().skip(1).last() {
+            Some(printed) => format!("{what}: {printed}"),
+            None => what.to_owned(),
+        }
     }
 
     fn run(self, pair: &Pair, work: &Path, limit: u64) -> anyhow::Result<Outcome> {
@@ -239,5 +244,21 @@ fn blocks(path: &Path, mut found: impl FnMut([u8; 32])) -> anyhow::Result<()> {
         let mut digests = vec![[0; 32]; count];
         verity_tree::digest::hash_blocks(&salt, &buffer[..count * 4096], &mut digests);
         digests.into_iter().for_each(&mut found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Peer;
+
+    #[test]
+    fn a_reason_is_one_line() {
+        let of = |text| Peer::Xdelta.reason(text, 60);
+        let failed = "prlimit ended with exit status: 1; its log is /tmp/log\nusage\nxdelta3: out of memory";
+        assert_eq!(of(failed), "xdelta3 ended with exit status: 1: xdelta3: out of memory");
+        assert_eq!(
+            of("prlimit ended with signal: 24 (SIGXCPU); its log is /tmp/log"),
+            "not done after 60 s of processor time"
+        );
     }
 }

@@ -275,11 +275,14 @@ impl BootEntries {
         Ok(files.map_err(fault("listing", &self.directory))?)
     }
 
-    /// FAT has no journal: everything goes to the disk, before anything else is changed.
+    /// FAT has no journal: everything goes to the disk for good, before anything else is changed.
+    ///
+    /// Linux' FAT does not flush the disk's cache at `syncfs`, which only hands everything to the disk; it does at `fsync` of a directory
+    /// (`fat_file_fsync` in `fs/fat/file.c`).
     fn sync(&self) -> Result<(), BootEntriesError> {
         let directory = File::open(&self.directory).map_err(fault("opening", &self.directory))?;
         rustix::fs::syncfs(&directory).map_err(io::Error::from).map_err(fault("flushing", &self.directory))?;
-        Ok(())
+        Ok(directory.sync_all().map_err(fault("flushing", &self.directory))?)
     }
 }
 

@@ -17,6 +17,7 @@ mod half_a_gigabyte_of_memory_is_enough;
 mod interrupted_first_boot_finishes_later;
 mod interrupted_update_goes_on;
 mod line;
+mod media_are_left_alone_unless_allowed;
 mod operator;
 mod other_disks_with_the_same_names_are_left_alone;
 mod root_is_read_only_erofs_on_verity;

@@ -112,21 +112,25 @@ fn tampered_stick(place: &Path) -> ExtraDisk {
     disk("tampered", image)
 }
 
-fn disk(name: &str, image: PathBuf) -> ExtraDisk {
+/// A disk of a machine, with what is in an image.
+pub fn disk(name: &str, image: PathBuf) -> ExtraDisk {
     ExtraDisk { name: name.to_owned(), contents: DiskContents::SameAs(image), before_system: false, boot_index: None }
 }
 
-fn make_blank(image: &Path, size: u64) {
+/// A file of zeros that takes no room.
+pub fn make_blank(image: &Path, size: u64) {
     fs::File::create(image).unwrap().set_len(size).unwrap();
 }
 
+/// A tool of the tests.
 #[expect(clippy::disallowed_methods, reason = "tools of the tests, which the product does not run")]
-fn tool(name: &str) -> Command {
+pub fn tool(name: &str) -> Command {
     Command::new(name)
 }
 
+/// Runs it; it must succeed.
 #[track_caller]
-fn run(command: &mut Command, package: &str) {
+pub fn run(command: &mut Command, package: &str) {
     let shown = format!("{command:?}");
     let output = command.output().unwrap_or_else(|error| panic!("{shown} (Debian package {package}): {error}"));
     assert!(output.status.success(), "{shown}: {}", String::from_utf8_lossy(&output.stderr));

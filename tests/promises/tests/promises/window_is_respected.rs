@@ -32,7 +32,6 @@ fn a_device_waits_for_its_window_says_until_when_and_restarts_within() {
     let opens = format!("the next maintenance window opens at {}", local(&mut machine, far));
     assert!(staged["waits"]["reason"].as_str().is_some_and(|reason| reason.starts_with(&opens)), "{opens}: {staged}");
     assert_eq!(time(&mut machine, &staged["waits"]["until"]), far, "{staged}");
-    the_daemons_sleep(&mut machine);
 
     // What cannot be meant is refused, with its place; what was set before holds.
     write_settings(&mut machine, "70-now", "strategy = \"sometimes\"\n");
@@ -119,28 +118,6 @@ fn somebody_logs_in_and_a_job_runs(machine: &mut TestMachine) {
     );
     machine.succeed("until grep -q TTY=tty9 /run/systemd/sessions/*; do sleep 0.2; done");
     machine.succeed("until grep -q backup /run/systemd/inhibit/*; do sleep 0.2; done");
-}
-
-/// While the updater waits for something that is hours away, it does nothing; nor does the daemon, while nobody looks, but answer for its health.
-#[expect(clippy::print_stdout, reason = "figures for whoever runs this")]
-fn the_daemons_sleep(machine: &mut TestMachine) {
-    let services = ["piccolo-updater", "piccolod"];
-    let count = |machine: &mut TestMachine| {
-        services.map(|service| {
-            let tasks = format!("/proc/$(systemctl show -P MainPID {service})/task/*/status");
-            let sum = format!("awk '/^voluntary_ctxt/ {{n += $2}} END {{print n}}' {tasks}");
-            machine.succeed(&sum).parse::<u64>().unwrap()
-        })
-    };
-    // A thread that has read facts ends when there has been nothing more to read for a while.
-    machine.succeed("sleep 15");
-    let before = count(machine);
-    machine.succeed("sleep 60");
-    let after = count(machine);
-    let [updater, daemon] = [after[0] - before[0], after[1] - before[1]];
-    println!("in a minute, the updater woke up {updater} times and piccolod {daemon} times");
-    assert!(updater <= 1, "the updater woke up {updater} times in a minute");
-    assert!(daemon <= 20, "piccolod woke up {daemon} times in a minute");
 }
 
 /// When the boot before this one ended.
