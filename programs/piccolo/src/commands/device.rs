@@ -171,6 +171,9 @@ fn described(updates: &Updates) -> String {
             line(name, value);
         }
     }
+    if let Some(damage) = &updates.slot_damage {
+        line("disk", &damage.message);
+    }
     for bad in &updates.bad {
         line("bad", &format!("{}: {}", bad.version, bad.reason));
     }
