@@ -97,7 +97,8 @@ impl BootEntries {
         Self { directory: esp.join("EFI/Linux") }
     }
 
-    /// Every UKI with a name of ours, in the order in which the boot loader prefers them. Other files are not looked at.
+    /// Every UKI with a name of ours, in the order in which the boot loader prefers them. Other files are not looked at; nor are empty ones, which
+    /// a power cut in the middle of a rename leaves under the new name: the boot loader passes over them.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -108,6 +109,9 @@ impl BootEntries {
             let Some(entry) = name.to_str().and_then(|name| name.parse::<BootEntry>().ok()) else { continue };
             let path = file.path();
             let size = file.metadata().map_err(fault("reading the size of", &path))?.len();
+            if size == 0 {
+                continue;
+            }
             found.push(FoundEntry { entry, path, size });
         }
         found.sort_by(|one, other| one.entry.boot_order(&other.entry));
@@ -152,7 +156,9 @@ impl BootEntries {
     fn all_unfinished(&self) -> Result<Vec<PathBuf>, BootEntriesError> {
         let is_unfinished = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_empty = || path.metadata().is_ok_and(|metadata| metadata.len() == 0);
             name.starts_with("piccolo_") && name.ends_with(UNFINISHED)
+                || name.parse::<BootEntry>().is_ok() && is_empty()
         };
         Ok(self.files()?.into_iter().map(|file| file.path()).filter(is_unfinished).collect())
     }
@@ -400,6 +406,22 @@ mod tests {
         assert_eq!(names(esp.path()), ["other.efi", "piccolo_1.0.0.efi", "piccolo_1.1.0+3-0.efi"]);
         let order: Vec<_> = entries.list().unwrap().iter().map(|found| found.entry.to_string()).collect();
         assert_eq!(order, ["piccolo_1.1.0+3-0.efi", "piccolo_1.0.0.efi"]);
+    }
+
+    #[test]
+    fn a_name_without_a_file_is_no_entry() {
+        // What a power cut leaves of a rename: the new name is there, and still empty.
+        let (esp, entries) = esp(&["piccolo_1.0.0.efi", "piccolo_1.1.0.part"]);
+        fs::write(esp.path().join("EFI/Linux/piccolo_1.1.0+3-0.efi"), b"").unwrap();
+        assert!(matches!(entries.of(version("1.1.0")), Err(BootEntriesError::Missing { .. })));
+        let whole = hash(b"piccolo_1.1.0.part");
+        entries.install(version("1.1.0"), whole, 3, version("1.0.0")).unwrap();
+        assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi", "piccolo_1.1.0+3-0.efi"]);
+        assert!(entries.of(version("1.1.0")).is_ok());
+
+        fs::write(esp.path().join("EFI/Linux/piccolo_1.2.0+3-0.efi"), b"").unwrap();
+        entries.remove_unfinished().unwrap();
+        assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi", "piccolo_1.1.0+3-0.efi"]);
     }
 
     #[test]
