@@ -11,7 +11,7 @@ use crate::{DeviceError, fault};
 
 /// Bytes after which what was written goes to the disk: bounds what a device with little memory holds, and what is
 /// lost in a power cut.
-const FLUSH_EVERY: u64 = 16 << 20;
+const FLUSH_EVERY: u64 = 8 << 20;
 
 /// Writes the bytes of an image in their order.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Bytes of an image that are compressed together; smaller frames make larger files. A device notes every 16 MiB how far it is, and reads at most a
+/// Bytes of an image that are compressed together; smaller frames make larger files. A device notes every 8 MiB how far it is, and reads at most a
 /// frame again.
 const FRAME: u64 = 16 << 20;
 

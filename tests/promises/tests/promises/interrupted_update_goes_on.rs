@@ -7,9 +7,9 @@ use test_bench::TestMachine;
 use crate::operator::{BuiltRelease, Operator, set, tell_source, update_machine, wait_for_updates};
 
 /// Bytes that no patch and no compression make smaller.
-const NOISE: usize = 96 << 20;
-/// What comes before the network is cut, each time. The device notes where it is every 16 MiB.
-const CUT: u64 = 40 << 20;
+const NOISE: usize = 48 << 20;
+/// What comes before the network is cut, each time. The device notes where it is every 8 MiB of the image.
+const CUT: u64 = 20 << 20;
 
 #[test]
 fn an_update_by_patch_goes_on_after_a_cut_of_the_network_and_of_the_power() {
