@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn what_either_says_is_shown() {
-        assert_eq!(better(nothing("a"), nothing("b")), nothing("a; b"));
+        assert_eq!(better(nothing("a"), nothing("b")), nothing("b; a"));
         assert_eq!(better(failed("stick"), nothing("up to date")), nothing("up to date; stick"));
         assert_eq!(better(nothing("stick has none"), failed("no network")), failed("no network; stick has none"));
-        assert_eq!(better(failed("stick"), failed("no network")), failed("stick; no network"));
+        assert_eq!(better(failed("stick"), failed("no network")), failed("no network; stick"));
     }
 }

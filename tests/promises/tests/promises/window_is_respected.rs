@@ -1,9 +1,9 @@
 //! A device with maintenance windows waits for one, says until when, and restarts within it; people and jobs delay it up to their limits.
 
 use serde_json::Value;
-use test_bench::{TestMachine, TestOptions};
+use test_bench::TestMachine;
 
-use crate::operator::{Operator, wait_for_updates};
+use crate::operator::{Operator, tell_source, update_machine, wait_for_updates};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -19,13 +19,12 @@ fn a_device_waits_for_its_window_says_until_when_and_restarts_within() {
     let mut operator = Operator::new();
     let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
     operator.publish(&old, 8);
-    let mut machine = TestMachine::start(&old.image(), TestOptions::default());
+    let mut machine = TestMachine::start(&old.image(), update_machine());
     let first_boot = machine.boot_id();
     let far = next_minute(&mut machine) + 12 * HOUR;
     write_settings(&mut machine, "60-window", &window(far));
-    machine.succeed("systemctl reload piccolo-updater");
     operator.publish(&new, 8);
-    machine.succeed("piccolo device update check");
+    tell_source(&mut machine, &operator.url());
 
     let staged = wait_for_updates(&mut machine, "staged", |updates| updates["state"] == "staged");
     let staged = if staged["waits"].is_object() { staged } else { until_it_waits(&mut machine, "window") };
