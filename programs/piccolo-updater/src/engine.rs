@@ -13,6 +13,7 @@ use update_engine::event::{EntryState, Event, Request};
 use update_engine::machine::{Refusal, on_event};
 use update_engine::record::{Phase, Record};
 use update_schedule::settings::Strategy;
+use update_slots::boot_entries::BootEntries;
 use update_store::StoreError;
 use update_store::record::RecordFile;
 
@@ -114,6 +115,12 @@ impl Engine {
         let backlog = Backlog::default();
         let mut engine =
             Self { paths, device, settings, file, record, performer, watches, media, healthy: false, backlog, board };
+        // This start comes before whoever blesses the boot entry, whom such names would mislead.
+        match BootEntries::on(engine.paths.slots.esp()).remove_empty() {
+            Ok(0) => {}
+            Ok(count) => info!("removed {count} boot entries without a file, which a power cut had left"),
+            Err(error) => warn!("boot entries without a file could not be removed: {error}"),
+        }
         let boot = engine.device.boot(&engine.paths)?;
         engine.tell(Event::Started(boot))?;
         // Whoever was blessed before this program started is told so.

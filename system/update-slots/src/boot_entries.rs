@@ -153,6 +153,26 @@ impl BootEntries {
         self.remove_files(self.all_unfinished()?.into_iter())
     }
 
+    /// Takes away names of ours without a file, which a power cut in the middle of a rename leaves, and gives how many there were. While
+    /// `piccolo_1.1.0.efi` is one, `systemd-bless-boot` takes `piccolo_1.1.0+2-1.efi` for good already, and leaves its counter where it is.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or a file cannot be removed.
+    pub fn remove_empty(&self) -> Result<usize, BootEntriesError> {
+        let is_empty = |file: &fs::DirEntry| file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        let is_ours = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.parse::<BootEntry>().is_ok()
+        };
+        let files = self.files()?.into_iter().filter(is_empty).map(|file| file.path());
+        let empty: Vec<PathBuf> = files.filter(|path| is_ours(path)).collect();
+        let count = empty.len();
+        if count > 0 {
+            self.remove_files(empty.into_iter())?;
+        }
+        Ok(count)
+    }
+
     fn all_unfinished(&self) -> Result<Vec<PathBuf>, BootEntriesError> {
         let is_unfinished = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -422,6 +442,17 @@ mod tests {
         fs::write(esp.path().join("EFI/Linux/piccolo_1.2.0+3-0.efi"), b"").unwrap();
         entries.remove_unfinished().unwrap();
         assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi", "piccolo_1.1.0+3-0.efi"]);
+
+        for name in ["piccolo_1.1.0.efi", "empty.efi", "piccolo_1.2.0.part"] {
+            fs::write(esp.path().join("EFI/Linux").join(name), b"").unwrap();
+        }
+        assert_eq!(entries.remove_empty().unwrap(), 1);
+        assert_eq!(
+            names(esp.path()),
+            ["empty.efi", "piccolo_1.0.0.efi", "piccolo_1.1.0+3-0.efi", "piccolo_1.2.0.part"],
+            "what is not ours stays, and so does what was begun"
+        );
+        assert_eq!(entries.remove_empty().unwrap(), 0);
     }
 
     #[test]

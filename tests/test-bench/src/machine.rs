@@ -36,7 +36,8 @@ const SHOWN_LINES: usize = 40;
 pub struct TestOptions {
     /// Memory, in bytes.
     pub memory: u64,
-    /// Virtual processors.
+    /// Virtual processors. By default one: an emulated machine with two, that shares the computer with another one, does a third more
+    /// work for the same.
     pub cpus: u16,
     /// Whether there is a TPM.
     pub tpm: bool,
@@ -56,7 +57,7 @@ impl Default for TestOptions {
     fn default() -> Self {
         Self {
             memory: 2 << 30,
-            cpus: 2,
+            cpus: 1,
             tpm: true,
             secure_boot: SecureBoot::Off,
             disk_size: 16 << 30,

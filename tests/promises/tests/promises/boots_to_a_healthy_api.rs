@@ -13,7 +13,7 @@ const MEMORY_LIMIT: u64 = 20 << 20;
 
 #[test]
 fn the_image_boots_to_a_healthy_api() {
-    let mut machine = TestMachine::start(&test_image(), TestOptions::default());
+    let mut machine = TestMachine::start(&test_image(), TestOptions { cpus: 2, ..TestOptions::default() });
 
     let health = machine.api_get("/api/v1/health");
     assert_eq!(health["status"], "ok", "{health}");
@@ -40,6 +40,11 @@ fn the_image_boots_to_a_healthy_api() {
     }
     let updates = machine.api_get("/api/v1/updates");
     assert_eq!((&updates["state"], &updates["source"]), (&"idle".into(), &Value::Null), "{updates}");
+
+    // The ESP was checked before it was mounted.
+    let check = machine
+        .succeed(r"systemctl show -P Result -P ActiveState 'systemd-fsck@dev-piccolo-by\x2dpartlabel-esp.service'");
+    assert_eq!(check.split_whitespace().collect::<Vec<_>>(), ["success", "active"]);
 
     // No unit failed, and the loader's counter was taken off the entry: this boot was good.
     assert_eq!(machine.succeed("systemctl --failed --plain --no-legend").trim(), "");

@@ -25,13 +25,13 @@ use tempfile::TempDir;
 use test_bench::machine::large_temporary_folder;
 use test_bench::{TestMachine, TestOptions};
 
-use crate::operator::{BuiltRelease, Operator, wait_for_updates};
+use crate::operator::{BuiltRelease, Operator, update_machine, wait_for_updates};
 
 /// Disks that are booted.
 const BOOTED: usize = 12;
 /// How many of these then complete the update.
 const COMPLETED: usize = 3;
-/// Machines that run at once; each has one processor.
+/// Machines that run at once.
 const AT_ONCE: usize = 2;
 /// The disk, in bytes: room for both slots and a small data partition.
 const DISK: u64 = 9 << 30;
@@ -71,8 +71,7 @@ fn record(operator: &mut Operator, builds: &[BuiltRelease; 3]) -> Recording {
     operator.publish(shipped, 8);
     let directory = tempfile::tempdir_in(large_temporary_folder()).unwrap();
     let mut recording = Recording { directory, begin: 0, var: 0..0 };
-    let options =
-        TestOptions { write_log: Some(recording.log()), tpm: false, disk_size: DISK, ..TestOptions::default() };
+    let options = TestOptions { write_log: Some(recording.log()), disk_size: DISK, ..update_machine() };
     let mut machine = operator.start(shipped, options);
     wait_for_updates(&mut machine, "up to date", |updates| {
         updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
@@ -200,7 +199,7 @@ impl Scene {
 #[expect(clippy::print_stdout, reason = "which disk a failure is about")]
 fn comes_up(image: &Path, chosen: &Chosen, root_hash: &str, completes: bool) {
     println!("booting {chosen:?}");
-    let options = TestOptions { memory: 1 << 30, cpus: 1, tpm: false, disk_size: DISK, ..TestOptions::default() };
+    let options = TestOptions { memory: 1 << 30, disk_size: DISK, ..update_machine() };
     let mut machine = TestMachine::start(image, options);
     // The kernel says what it was started with. The API may be asked too late: an update that had only to be installed restarts the device soon.
     let console = machine.console();

@@ -16,7 +16,7 @@ fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself() {
     operator.publish(&old, 0);
     // Nothing but the full image: the way with the most to decompress.
     operator.publish(&new, 0);
-    let mut machine = operator.start(&old, TestOptions { memory: MEMORY, cpus: 1, ..update_machine() });
+    let mut machine = operator.start(&old, TestOptions { memory: MEMORY, ..update_machine() });
     let system = machine.api_get("/api/v1/system");
     let total = system["memory"]["total_bytes"].as_u64().unwrap();
     assert!(total < MEMORY, "the machine has {total} bytes");

@@ -36,7 +36,9 @@ fn a_device_waits_for_its_window_says_until_when_and_restarts_within() {
     write_settings(&mut machine, "70-now", "strategy = \"sometimes\"\n");
     let refused = machine.run("systemctl reload piccolo-updater");
     assert_ne!(refused.status, 0, "{refused:?}");
-    let kept = until_it_waits(&mut machine, "window");
+    let kept = wait_for_updates(&mut machine, "with a refused setting", |updates| {
+        updates["settings_problems"][0].is_string() && updates["waits"].is_object()
+    });
     let problem = kept["settings_problems"][0].as_str().unwrap_or_default();
     assert!(problem.starts_with("/run/piccolo/updates.d/70-now.toml:1: `strategy` is no strategy"), "{kept}");
     assert!(kept["waits"]["reason"].as_str().is_some_and(|reason| reason.starts_with(&opens)), "{kept}");
