@@ -218,7 +218,7 @@ impl BootEntries {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault("removing", &path)(error).into()),
             _ => {}
         }
-        self.check_room(size)?;
+        self.check_room(version, size)?;
         let file =
             File::options().read(true).write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
         Ok(UkiWriter { file, path, hash: Sha256::new() })
@@ -280,11 +280,17 @@ impl BootEntries {
         self.sync()
     }
 
-    fn check_room(&self, size: u64) -> Result<(), BootEntriesError> {
+    /// Whether the UKI of a release, of so many bytes, has room here, in the place of what is there of it already. Asked before anything is
+    /// downloaded, it spares people a long wait for a refusal.
+    ///
+    /// # Errors
+    /// When there is not enough room, or nobody can say.
+    pub fn check_room(&self, version: Version, size: u64) -> Result<(), BootEntriesError> {
         let statistics = rustix::fs::statvfs(&self.directory)
             .map_err(io::Error::from)
             .map_err(fault("measuring", &self.directory))?;
-        let available = statistics.f_bavail.saturating_mul(statistics.f_frsize);
+        let begun = fs::metadata(self.unfinished(version)).map_or(0, |metadata| metadata.len());
+        let available = statistics.f_bavail.saturating_mul(statistics.f_frsize).saturating_add(begun);
         let needed = size.saturating_add(RESERVE);
         if available >= needed {
             return Ok(());
@@ -494,6 +500,8 @@ mod tests {
         let (esp, entries) = esp(&["piccolo_1.0.0.efi"]);
         let error = entries.begin(version("1.1.0"), u64::MAX / 2).unwrap_err();
         assert!(matches!(error, BootEntriesError::NoRoom { .. }), "{error}");
+        assert!(entries.check_room(version("1.1.0"), u64::MAX / 2).is_err());
+        entries.check_room(version("1.1.0"), 1).unwrap();
         assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi"]);
     }
 

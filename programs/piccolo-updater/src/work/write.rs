@@ -71,6 +71,7 @@ fn make(
 ) -> Result<(), WriteError> {
     let entries = BootEntries::on(worker.paths.slots.esp());
     entries.remove_all_but(worker.device.version, release.version)?;
+    entries.check_room(release.version, release.full.uki.size)?;
     match way {
         Way::Full => full::root(worker, repository, release, report)?,
         Way::Chunks => chunks::root(worker, repository, release, report)?,
