@@ -8,7 +8,7 @@ use crate::range_coder::BitCoder;
 const WORD: usize = 4;
 
 /// All models of a frame.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Models {
     pub(crate) operations: Operations,
     words: Option<Box<Words>>,

@@ -77,9 +77,34 @@ pub(crate) struct Encoder {
     out: Vec<u8>,
 }
 
+/// How far an encoder was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    low: u32,
+    high: u32,
+    written: usize,
+}
+
 impl Encoder {
     pub(crate) fn new() -> Self {
         Self { low: 0, high: u32::MAX, out: Vec::new() }
+    }
+
+    /// The state so far, to come back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { low: self.low, high: self.high, written: self.out.len() }
+    }
+
+    /// Forgets what was coded since.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        (self.low, self.high) = (mark.low, mark.high);
+        self.out.truncate(mark.written);
+    }
+
+    /// Bits that were coded since, to a few.
+    pub(crate) fn bits_since(&self, mark: Mark) -> u64 {
+        let bits = |low: u32, high: u32, written: usize| written as u64 * 8 + u64::from((high - low).leading_zeros());
+        bits(self.low, self.high, self.out.len()).saturating_sub(bits(mark.low, mark.high, mark.written))
     }
 
     /// The code; zeros at its end are left out, the decoder adds them.

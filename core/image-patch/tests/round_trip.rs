@@ -170,6 +170,18 @@ fn a_table_in_which_every_row_changed_is_nearly_free() {
 }
 
 #[test]
+fn new_signatures_and_hashes_cost_what_they_measure() {
+    // Programs that stay, each with a new signature of 100 bytes behind it.
+    let image = |seed: u64| -> Vec<u8> {
+        (0..1000).flat_map(|index| [noise(index + 1, 4000), noise(seed + index, 96)].concat()).collect()
+    };
+    let (old, new) = (image(1 << 20), image(1 << 21));
+    let made = patch(&[&old], &new);
+    assert_eq!(apply(&made, &[&old]), new);
+    assert!(made.len() < 96_000 * 21 / 20, "{} bytes", made.len());
+}
+
+#[test]
 fn a_second_patch_to_the_same_image_is_found_in_the_cache() {
     let old = noise(1, 9 << 20);
     let mut new = old.clone();

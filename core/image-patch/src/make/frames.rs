@@ -82,14 +82,21 @@ impl Origin<'_> {
                     operation.kind = Kind::Difference;
                 }
             }
-            operation = models.operations.code(&mut coder, from, operation);
             let (before, rest) = new.split_at_mut(here.start);
             let bytes = &mut rest[..here.len()];
+            let undo = may_be_noise(&operation).then(|| (models.clone(), coder.mark()));
+            operation = models.operations.code(&mut coder, from, operation);
             match operation.kind {
                 Kind::Copy | Kind::Zero => {}
                 Kind::Difference => models.difference(&mut coder, from, &old, bytes),
                 Kind::Literal => models.literal(&mut coder, before, bytes),
                 Kind::Stored => stored.extend_from_slice(bytes),
+            }
+            if let Some((known, mark)) = undo.filter(|(_, mark)| coder.bits_since(*mark) > dear(bytes.len())) {
+                (models, operation) = (known, Operation { kind: Kind::Stored, source: 0, ..operation });
+                coder.back_to(mark);
+                models.operations.code(&mut coder, from, operation);
+                stored.extend_from_slice(bytes);
             }
         }
         let mut bytes = together(&stored, coder);
@@ -117,6 +124,21 @@ impl Origin<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an operation may make what nothing can be learned from: signatures, hashes, keys. Such bytes are cheaper stored, and the models
+/// are better off without them. Trying takes a copy of the models.
+fn may_be_noise(operation: &Operation) -> bool {
+    match operation.kind {
+        Kind::Literal => operation.length >= 16,
+        Kind::Difference => (16..=512).contains(&operation.length),
+        Kind::Copy | Kind::Stored | Kind::Zero => false,
+    }
+}
+
+/// More bits than storing so many bytes takes, with its operation.
+fn dear(length: usize) -> u64 {
+    length as u64 * 8 + 20
 }
 
 /// A frame's bytes: how many are stored, those, and the code.

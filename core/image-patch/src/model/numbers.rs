@@ -7,6 +7,8 @@ use crate::range_coder::{BitCoder, Probability};
 const MAXIMUM_BITS: u32 = 40;
 /// How many bits below the leading one have probabilities of their own.
 const MODELLED: u32 = 4;
+/// How many of the lowest bits have, too, where there are so many: much is aligned.
+const LOWEST: u32 = 3;
 /// Half of 65536: a bit about which nothing is known.
 const EVEN: u32 = 1 << 15;
 
@@ -15,6 +17,7 @@ const EVEN: u32 = 1 << 15;
 pub(crate) struct Numbers {
     lengths: [Probability; 64],
     leading: Vec<Probability>,
+    lowest: Vec<Probability>,
 }
 
 impl Default for Numbers {
@@ -22,6 +25,7 @@ impl Default for Numbers {
         Self {
             lengths: [Probability::default(); 64],
             leading: vec![Probability::default(); (MAXIMUM_BITS as usize + 1) << MODELLED],
+            lowest: vec![Probability::default(); (MAXIMUM_BITS as usize + 1) << LOWEST],
         }
     }
 }
@@ -38,9 +42,15 @@ impl Numbers {
         let nodes = &mut self.leading[(length as usize) << MODELLED..][..1 << MODELLED];
         let bits = (number >> (below - modelled)) as u32 & ((1 << modelled) - 1);
         let mut value = (1 << modelled) | u64::from(tree(coder, nodes, modelled, bits));
-        for shift in (0..below - modelled).rev() {
-            let bit = coder.bit_with(EVEN, (number >> shift) & 1 == 1);
-            value = (value << 1) | u64::from(bit);
+        let rest = below - modelled;
+        let lowest = if rest < LOWEST { 0 } else { LOWEST };
+        for shift in (lowest..rest).rev() {
+            value = (value << 1) | u64::from(coder.bit_with(EVEN, (number >> shift) & 1 == 1));
+        }
+        if lowest > 0 {
+            let nodes = &mut self.lowest[(length as usize) << LOWEST..][..1 << LOWEST];
+            let bits = number as u32 & ((1 << LOWEST) - 1);
+            value = (value << LOWEST) | u64::from(tree(coder, nodes, LOWEST, bits));
         }
         value
     }
