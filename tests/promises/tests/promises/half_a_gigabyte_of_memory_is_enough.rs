@@ -1,8 +1,8 @@
-//! Small machines are welcome, and updates do not ask for more than the system does.
+//! Small machines are welcome, and updates do not ask for more than the system does, also where all of the full image has to be downloaded.
 
-use test_bench::TestOptions;
+use test_bench::{TestMachine, TestOptions};
 
-use crate::operator::{Operator, update_machine, wait_for_updates};
+use crate::operator::{Operator, history, update_machine, wait_for_updates};
 
 /// Of the machine, in bytes.
 const MEMORY: u64 = 512 << 20;
@@ -10,13 +10,15 @@ const MEMORY: u64 = 512 << 20;
 const UPDATER: u64 = 80 << 10;
 
 #[test]
-fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself() {
+fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself_by_the_full_image() {
     let mut operator = Operator::new();
-    let [old, new] = ["1.0.0", "1.1.0"].map(|version| operator.build(version, ""));
+    // Nobody tells this device where to look: its image knows.
+    let old = operator.build("1.0.0", &operator.source_in_the_image());
+    let new = operator.build("1.1.0", "");
     operator.publish(&old, 0);
     // Nothing but the full image: the way with the most to decompress.
     operator.publish(&new, 0);
-    let mut machine = operator.start(&old, TestOptions { memory: MEMORY, ..update_machine() });
+    let mut machine = TestMachine::start(&old.image(), TestOptions { memory: MEMORY, ..update_machine() });
     let system = machine.api_get("/api/v1/system");
     let total = system["memory"]["total_bytes"].as_u64().unwrap();
     assert!(total < MEMORY, "the machine has {total} bytes");
@@ -32,5 +34,9 @@ fn a_device_with_half_a_gigabyte_of_memory_boots_and_updates_itself() {
     assert!(peak <= UPDATER, "the updater took {peak} kB");
     machine.wait_for_restart(&before);
     wait_for_updates(&mut machine, "kept", |updates| updates["state"] == "idle" && updates["running"] == "1.1.0");
+    let history = history(&mut machine);
+    assert_eq!((&history[0]["outcome"], &history[0]["way"]), (&"updated".into(), &"full".into()), "{history}");
+    let downloaded = history[0]["downloaded_bytes"].as_u64().unwrap();
+    assert!(downloaded > 50_000_000, "the full image had {downloaded} bytes");
     assert!(!machine.console().contains("Out of memory"), "something ran out of memory");
 }

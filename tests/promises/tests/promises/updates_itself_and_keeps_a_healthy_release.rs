@@ -1,4 +1,5 @@
-//! A device finds a release, makes it in the other slot, restarts into it, and keeps it when it is healthy.
+//! A device finds a release, makes it in the other slot, restarts into it, and keeps it when it is healthy. By the full
+//! image it does so with half a gigabyte of memory: `half_a_gigabyte_of_memory_is_enough`.
 
 use serde_json::Value;
 use test_bench::{TestMachine, TestOptions};
@@ -29,19 +30,6 @@ fn a_device_updates_itself_by_chunks_where_no_patch_leads_from_its_release() {
     let downloaded = update(&mut machine, || operator.publish_with_chunks(&new, 0), "chunks");
     // The index and the UKI, which comes whole, and next to nothing of the root image.
     assert!(downloaded < 30_000_000, "the chunks had {downloaded} bytes");
-}
-
-#[test]
-fn a_device_updates_itself_by_the_full_image_and_keeps_a_healthy_release() {
-    let mut operator = Operator::new();
-    // Nobody tells this device where to look: its image knows.
-    let source = operator.source_in_the_image();
-    let old = operator.build("1.0.0", &source);
-    let new = operator.build("1.1.0", "");
-    operator.publish(&old, 0);
-    let mut machine = TestMachine::start(&old.image(), update_machine());
-    let downloaded = update(&mut machine, || operator.publish(&new, 0), "full");
-    assert!(downloaded > 50_000_000, "the full image had {downloaded} bytes");
 }
 
 /// Updates a device to the release that is published now, in this way, and gives what it downloaded.
