@@ -4,14 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use disk_layout::boot_entry::EntryState;
 use health_check::scripts::to_run;
 use health_check::verdict::{Consequence, Entries, Finding, Need, Outcome, Verdict};
 use health_checks::{Deadline, daemon, scripts, units};
-use host::cancel::Cancel;
-use host::invocation::Invocation;
-use host::program::Program;
 use tracing::{error, info, warn};
 use update_engine::history::TrialFailure;
 use update_slots::boot_entries::BootEntries;
@@ -19,6 +15,7 @@ use update_store::trial::TrialFile;
 
 use crate::device::Device;
 use crate::paths::Paths;
+use crate::restart::restart;
 
 /// Units without which a device cannot be reached or brought up to date.
 const REQUIRED_UNITS: [&str; 3] = ["multi-user.target", "piccolod.service", "piccolo-updater.service"];
@@ -49,8 +46,7 @@ pub fn check(paths: &Paths, time: Duration) -> anyhow::Result<ExitCode> {
                 if let Err(failure) = kept {
                     error!("{failure}: {}", failure.source);
                 }
-                let systemctl = Invocation::new(Program::Systemctl).arguments(["reboot", "--no-block"]);
-                systemctl.run(&Cancel::new()).context("the machine cannot be restarted")?;
+                restart()?;
             }
             Ok(ExitCode::FAILURE)
         }

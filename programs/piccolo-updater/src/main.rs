@@ -13,6 +13,7 @@ mod health;
 mod paths;
 mod performer;
 mod reload;
+mod restart;
 mod schedule;
 mod settings;
 mod status;

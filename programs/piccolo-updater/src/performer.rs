@@ -6,8 +6,6 @@ use std::thread;
 
 use anyhow::Context;
 use host::cancel::Cancel;
-use host::invocation::Invocation;
-use host::program::Program;
 use tracing::debug;
 use update_engine::action::Action;
 use update_engine::event::Event;
@@ -20,6 +18,7 @@ use update_store::trial::TrialFile;
 use crate::device::Device;
 use crate::engine::Message;
 use crate::paths::Paths;
+use crate::restart::restart;
 use crate::schedule::Scheduler;
 use crate::settings::LoadedSettings;
 use crate::work::{Worker, check, install, write};
@@ -91,11 +90,7 @@ impl Performer {
             }
             Action::RemoveEntry { version } => entries.remove(version).context("the boot entry cannot be removed"),
             Action::Demote { version } => entries.demote(version).context("the boot entry cannot be put behind"),
-            Action::Reboot => {
-                // Whoever holds an inhibitor was waited for, up to the limit of the settings.
-                let systemctl = Invocation::new(Program::Systemctl).arguments(["reboot", "--check-inhibitors=no"]);
-                systemctl.run(&Cancel::new()).map(drop).context("the machine cannot be restarted")
-            }
+            Action::Reboot => restart(),
             Action::CleanUp => {
                 let state = &self.worker.paths.state;
                 ResumeFile::below(state).forget()?;
