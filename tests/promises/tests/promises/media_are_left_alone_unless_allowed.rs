@@ -13,6 +13,9 @@ use crate::updates_from_a_stick::{disk, make_blank, run, tool};
 /// The names under which the device knows the sticks.
 const STICKS: [&str; 2] = ["ext4-0f0e0d0c-0b0a-0908-0706-050403020100", "vfat-1A2B-3C4D"];
 
+/// How many minutes may pass until a device that has booted is quiet.
+const MINUTES: usize = 4;
+
 #[test]
 fn sticks_are_left_alone_unless_the_settings_allow_them() {
     let place = tempfile::tempdir().unwrap();
@@ -92,13 +95,19 @@ fn the_daemons_sleep(machine: &mut TestMachine) {
             machine.succeed(&sum).parse::<u64>().unwrap()
         })
     };
-    // A thread that has read facts ends when there has been nothing more to read for a while.
-    machine.succeed("sleep 15");
-    let before = count(machine);
-    machine.succeed("sleep 60");
-    let after = count(machine);
-    let [updater, daemon] = [after[0] - before[0], after[1] - before[1]];
-    println!("in a minute, the updater woke up {updater} times and piccolod {daemon} times");
-    assert!(updater <= 1, "the updater woke up {updater} times in a minute");
-    assert!(daemon <= 20, "piccolod woke up {daemon} times in a minute");
+    // A thread that has read facts ends when there has been nothing more to read for a while, and what a boot begins takes its time on a
+    // slow machine: one quiet minute of the first few shows it.
+    let mut seen = Vec::new();
+    for _ in 0..MINUTES {
+        let before = count(machine);
+        machine.succeed("sleep 60");
+        let after = count(machine);
+        let woken = [after[0] - before[0], after[1] - before[1]];
+        println!("in a minute, the updater woke up {} times and piccolod {} times", woken[0], woken[1]);
+        if woken[0] <= 1 && woken[1] <= 20 {
+            return;
+        }
+        seen.push(woken);
+    }
+    panic!("in no minute of {MINUTES} did the updater and piccolod sleep: they woke up {seen:?} times");
 }
