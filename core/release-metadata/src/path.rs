@@ -18,6 +18,9 @@ pub const FULL_ROOT: &str = "root.zst";
 /// The full unified kernel image, in the directory of its release.
 pub const FULL_UKI: &str = "uki.zst";
 
+/// The unified kernel image as a patch of the root image, in the directory of its release.
+pub const UKI_FROM_ROOT: &str = "uki-from-root.patch";
+
 /// The directory of a release: `releases/1.4.0/x86-64`.
 #[must_use]
 pub fn release_directory(version: Version, architecture: Architecture) -> String {

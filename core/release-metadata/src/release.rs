@@ -118,6 +118,18 @@ pub struct FullImages {
     pub root: Artifact,
     /// The UKI: `uki.zst`.
     pub uki: Artifact,
+    /// The UKI again, by what the root image does not have of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uki_from_root: Option<UkiFromRoot>,
+}
+
+/// The UKI as a patch whose only source is the root image of the same release: kernel and initrd are cut from that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UkiFromRoot {
+    /// The file: `uki-from-root.patch`.
+    pub file: Artifact,
+    /// SHA-256 of the patch's header.
+    pub header: Sha256Digest,
 }
 
 /// A way from one other release, in one file with a part for each image.
@@ -211,10 +223,18 @@ impl Release {
         });
         [&self.full.root, &self.full.uki]
             .into_iter()
+            .chain(self.full.uki_from_root.as_ref().map(|patch| &patch.file))
             .chain(self.patches.iter().map(|patch| &patch.file))
             .chain(chunks)
             .chain(&self.sbom)
             .chain(&self.provenance)
+    }
+
+    /// Bytes to download for the UKI where the root image is there and the running UKI is of no use.
+    #[must_use]
+    pub fn uki_download(&self) -> u64 {
+        let whole = self.full.uki.size;
+        self.full.uki_from_root.as_ref().map_or(whole, |patch| patch.file.size.min(whole))
     }
 
     /// The patches that apply to what is in a slot.

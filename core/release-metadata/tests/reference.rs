@@ -30,6 +30,7 @@ fn the_example_names_every_optional_part() {
         [
             "root.zst",
             "uki.zst",
+            "uki-from-root.patch",
             "from-1.3.0.patch",
             "chunks.idx",
             "chunks-from-1.3.0.idx",

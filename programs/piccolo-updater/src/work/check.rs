@@ -150,7 +150,7 @@ fn offer(worker: &Worker, repository: &OpenRepository, release: &Release) -> any
 /// The ways to a release, the cheapest first.
 fn ways(worker: &Worker, repository: &OpenRepository, release: &Release) -> Vec<OfferedWay> {
     let patch = patch_for(release, worker).map(|patch| patch.file.size);
-    let uki = release.full.uki.size;
+    let uki = release.uki_download();
     let full = release.full.root.size.saturating_add(uki);
     let mut ways = vec![(full, OfferedWay { way: Way::Full, download_bytes: full })];
     if let Some(patch) = patch {

@@ -90,21 +90,56 @@ pub fn uki(
     entries: &BootEntries,
     report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
+    let patch = patch(worker, release)?;
+    let running = Source::open(&entries.of(worker.device.version)?.path)?;
+    let file = repository.artifact(release, &patch.file);
+    let part = Part { file, start: patch.root_size, length: patch.uki_size, header_length: 0, worker };
+    make_uki(worker, release, entries, report, UkiPatch { part, header: patch.uki_header, running: Some(&running) })
+}
+
+/// The UKI, from the new root image alone.
+pub fn uki_from_root(
+    worker: &Worker,
+    repository: &TrustedRepository,
+    release: &Release,
+    entries: &BootEntries,
+    report: &mut Report<'_>,
+) -> Result<(), WriteError> {
+    let patch = release.full.uki_from_root.as_ref();
+    let patch = patch.ok_or_else(|| WriteError::Unusable("there is no patch from the root image".to_owned()))?;
+    let file = repository.artifact(release, &patch.file);
+    let part = Part { file, start: 0, length: patch.file.size, header_length: 0, worker };
+    make_uki(worker, release, entries, report, UkiPatch { part, header: patch.header, running: None })
+}
+
+/// A patch that makes a UKI from the new root image.
+struct UkiPatch<'w> {
+    part: Part<'w>,
+    /// The hash of its header.
+    header: Sha256Digest,
+    /// The UKI that is its second source.
+    running: Option<&'w Source>,
+}
+
+fn make_uki(
+    worker: &Worker,
+    release: &Release,
+    entries: &BootEntries,
+    report: &mut Report<'_>,
+    patch: UkiPatch<'_>,
+) -> Result<(), WriteError> {
     let uki = &release.uki;
     if entries.check_unfinished(release.version, uki.sha256).is_ok() {
         return Ok(());
     }
-    let patch = patch(worker, release)?;
-    let running = entries.of(worker.device.version)?.path;
     let new_root = Source::front_of(&worker.paths.slots.root(worker.device.active.other()), release.root.size)?;
-    let old_uki = Source::open(&running)?;
-    let file = repository.artifact(release, &patch.file);
-    let mut part = Part { file, start: patch.root_size, length: patch.uki_size, header_length: 0, worker };
-    let header = part.header(patch.uki_header)?;
+    let UkiPatch { mut part, header, running } = patch;
+    let header = part.header(header)?;
     if header.output != uki.size {
         return Err(WriteError::Unusable("the patch makes a UKI of another size".to_owned()));
     }
-    let sources: [&dyn ReadAt; 2] = [&new_root, &old_uki];
+    let sources: Vec<&dyn ReadAt> =
+        std::iter::once(&new_root).chain(running).map(|source| source as &dyn ReadAt).collect();
     let applier = Applier::new(&header, &sources).map_err(|error| WriteError::Unusable(error.to_string()))?;
     let mut writer = entries.begin(release.version, uki.size)?;
     let mut made = FrameSet::new(&header);

@@ -133,6 +133,25 @@ fn a_damaged_header_of_the_patch_asks_for_another_way() {
 }
 
 #[test]
+fn the_uki_comes_from_the_root_image_and_whole_where_that_does_not_work() {
+    let full = &publisher().release.full;
+    let [root, whole, from_root] = [full.root.size, full.uki.size, full.uki_from_root.as_ref().unwrap().file.size];
+    assert!(from_root < whole, "{from_root} {whole}");
+    let mirror = publisher().mirror();
+    let device = TestDevice::new(mirror.path());
+    assert_eq!(device.write(Way::Full).progress.downloaded, root + from_root);
+
+    damage(&mirror.path().join(RELEASE).join("uki-from-root.patch"), 20);
+    for way in [Way::Chunks, Way::Full] {
+        let device = TestDevice::new(mirror.path());
+        assert_eq!(device.write(way).result, Ok(()), "{way}");
+        assert!(device.has_the_new_images(), "{way}");
+    }
+    let device = TestDevice::new(mirror.path());
+    assert_eq!(device.write(Way::Full).progress.downloaded, root + whole);
+}
+
+#[test]
 fn a_damaged_pack_asks_for_another_way_which_goes_on_where_it_was() {
     let mirror = publisher().mirror();
     let pack = mirror.path().join(RELEASE).join("chunks/0000.pack");

@@ -71,18 +71,22 @@ fn make(
 ) -> Result<(), WriteError> {
     let entries = BootEntries::on(worker.paths.slots.esp());
     entries.remove_all_but(worker.device.version, release.version)?;
-    entries.check_room(release.version, release.full.uki.size)?;
+    entries.check_room(release.version, release.uki.size)?;
     match way {
         Way::Full => full::root(worker, repository, release, report)?,
         Way::Chunks => chunks::root(worker, repository, release, report)?,
         Way::Patch => {
             patch::root(worker, repository, release, report)?;
             match patch::uki(worker, repository, release, &entries, report) {
-                // The ESP is not verified, so the running UKI may be another one than was installed. The whole one is small.
+                // The ESP is not verified, so the running UKI may be another one than was installed. The root image is.
                 Err(error) if error.another_way_may_help() => info!("the UKI could not be made by patch: {error}"),
                 done => return done,
             }
         }
+    }
+    match patch::uki_from_root(worker, repository, release, &entries, report) {
+        Err(error) if error.another_way_may_help() => info!("the UKI is downloaded whole: {error}"),
+        done => return done,
     }
     full::uki(worker, repository, release, &entries, report)
 }

@@ -59,7 +59,7 @@ type Maker = fn(&mut Making<'_>, &mut Ways) -> Result<(), Failure>;
 
 /// Every way to get a release. The first one also finds out the hash of the root image, which others may want. Makers that start from older
 /// releases take their images from `release_repository::images`.
-const MAKERS: [Maker; 3] = [full_images, patches::patches, chunks::chunks];
+const MAKERS: [Maker; 4] = [full_images, patches::uki_from_root, patches::patches, chunks::chunks];
 
 /// Makes all files of a release.
 pub fn make(making: &mut Making<'_>) -> Result<Ways, Failure> {
@@ -84,7 +84,8 @@ fn full_images(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     let named = |path: &str, (size, sha256): (u64, Sha256Digest)| -> Result<Artifact, Failure> {
         Ok(Artifact { path: path.parse().or_fail(FailureKind::Internal)?, size, sha256 })
     };
-    ways.full = Some(FullImages { root: named(FULL_ROOT, root_file)?, uki: named(FULL_UKI, uki_file)? });
+    ways.full =
+        Some(FullImages { root: named(FULL_ROOT, root_file)?, uki: named(FULL_UKI, uki_file)?, uki_from_root: None });
     Ok(())
 }
 

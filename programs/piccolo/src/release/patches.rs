@@ -9,8 +9,8 @@ use image_patch::format::Header;
 use image_patch::make::{Cache, Input, MakeError, Watch, make_with_cache};
 use release_metadata::artifact::Artifact;
 use release_metadata::digest::Sha256Digest;
-use release_metadata::path;
-use release_metadata::release::{Patch, PatchSource, Release};
+use release_metadata::path::{self, ArtifactPath};
+use release_metadata::release::{Patch, PatchSource, Release, UkiFromRoot};
 use release_repository::images::{Images, fetch, patch_sources};
 use release_repository::storage;
 use sha2::{Digest, Sha256};
@@ -47,6 +47,28 @@ pub fn patches(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Makes the UKI from the release's own root image, where that is smaller than the UKI compressed.
+pub fn uki_from_root(making: &mut Making<'_>, ways: &mut Ways) -> Result<(), Failure> {
+    let Some(full) = &mut ways.full else { return Ok(()) };
+    let built = &making.built;
+    let root = Part { window: built.root_partition.clone(), length: built.root.size };
+    let no_salt = Salt::new([]).or_fail(FailureKind::Internal)?;
+    let input = Input { sources: &[&root], output: &built.uki_bytes, salt: &no_salt };
+    let made = one(making, "Making the UKI from the root image", &input, &Cache::new())?;
+    if (made.bytes.len() as u64) < full.uki.size {
+        let name = path::UKI_FROM_ROOT.parse().or_fail(FailureKind::Internal)?;
+        full.uki_from_root = Some(UkiFromRoot { file: write(making, name, &made.bytes)?, header: made.header });
+    }
+    Ok(())
+}
+
+/// Writes a file of the release.
+fn write(making: &Making<'_>, path: ArtifactPath, bytes: &[u8]) -> Result<Artifact, Failure> {
+    let to = making.directory.join(path.as_str());
+    fs::write(&to, bytes).with_context(|| format!("writing {}", to.display())).or_fail(FailureKind::Requirement)?;
+    Ok(Artifact { path, size: bytes.len() as u64, sha256: Sha256Digest(Sha256::digest(bytes).into()) })
+}
+
 fn patch(making: &Making<'_>, old: &Release, images: &Images, cache: &Cache) -> Result<Patch, Failure> {
     let built = &making.built;
     let salt = Salt::new(built.root.verity.salt.bytes()).or_fail(FailureKind::Internal)?;
@@ -63,13 +85,10 @@ fn patch(making: &Making<'_>, old: &Release, images: &Images, cache: &Cache) -> 
         cache,
     )?;
 
-    let name = path::patch(old.version);
     let bytes = [root.bytes.as_slice(), uki.bytes.as_slice()].concat();
-    let to = making.directory.join(name.as_str());
-    fs::write(&to, &bytes).with_context(|| format!("writing {}", to.display())).or_fail(FailureKind::Requirement)?;
     Ok(Patch {
         from: PatchSource { version: old.version, root_hash: old.root.root_hash, uki_sha256: old.uki.sha256 },
-        file: Artifact { path: name, size: bytes.len() as u64, sha256: Sha256Digest(Sha256::digest(&bytes).into()) },
+        file: write(making, path::patch(old.version), &bytes)?,
         root_size: root.bytes.len() as u64,
         uki_size: uki.bytes.len() as u64,
         root_header: root.header,

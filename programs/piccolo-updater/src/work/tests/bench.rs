@@ -157,10 +157,12 @@ fn patch(sources: &[&dyn ReadAt], output: &dyn ReadAt) -> (Vec<u8>, String) {
 fn release(old: &Images, new: &Images) -> (Release, BTreeMap<String, Vec<u8>>) {
     let (root_patch, root_header) = patch(&[&old.root], &new.root);
     let (uki_patch, uki_header) = patch(&[&new.root, &old.uki], &new.uki);
+    let (from_root, from_root_header) = patch(&[&new.root], &new.uki);
     let old_index = difference::make(&old.index, &new.index).unwrap();
     let mut files = BTreeMap::from([
         (path::FULL_ROOT.to_owned(), frames(&new.root)),
         (path::FULL_UKI.to_owned(), zstd::bulk::compress(&new.uki, 1).unwrap()),
+        (path::UKI_FROM_ROOT.to_owned(), from_root),
         ("from-1.0.0.patch".to_owned(), [root_patch.as_slice(), &uki_patch].concat()),
         ("chunks.idx".to_owned(), new.index.clone()),
         ("chunks-from-1.0.0.idx".to_owned(), old_index),
@@ -178,7 +180,10 @@ fn release(old: &Images, new: &Images) -> (Release, BTreeMap<String, Vec<u8>>) {
         "uki": { "file_name": "piccolo_1.1.0.efi", "size": new.uki.len(), "sha256": sha256(&new.uki) },
         "measurements": { "pcr": 11, "profiles": [] },
         "needs": {},
-        "full": { "root": named(path::FULL_ROOT), "uki": named(path::FULL_UKI) },
+        "full": {
+            "root": named(path::FULL_ROOT), "uki": named(path::FULL_UKI),
+            "uki_from_root": { "file": named(path::UKI_FROM_ROOT), "header": from_root_header },
+        },
         "patches": [{
             "from": { "version": "1.0.0", "root_hash": old.root_hash(), "uki_sha256": sha256(&old.uki) },
             "file": named("from-1.0.0.patch"), "root_size": root_patch.len(), "uki_size": uki_patch.len(),
