@@ -10,10 +10,10 @@ pub(crate) struct Probability {
 }
 
 /// Probabilities adapt by 1/(n + 1.5) at the n-th time and never slower than by the last of these, in 1/65536.
-const RATES: [u16; 48] = rates();
+const RATES: [u16; 12] = rates();
 
-const fn rates() -> [u16; 48] {
-    let mut rates = [0; 48];
+const fn rates() -> [u16; 12] {
+    let mut rates = [0; 12];
     let mut index = 0;
     while index < rates.len() {
         // 65536 / (index + 1.5)

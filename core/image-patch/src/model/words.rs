@@ -7,8 +7,8 @@
 use super::tree;
 use crate::range_coder::{BitCoder, Probability};
 
-const EXACT_BITS: u32 = 14;
-const NEAR_BITS: u32 = 12;
+const EXACT_BITS: u32 = 16;
+const NEAR_BITS: u32 = 14;
 /// Words whose differences are kept: 64 bytes are the longest row looked for.
 const HISTORY: usize = 32;
 const RECENT: usize = 4;
@@ -122,10 +122,11 @@ impl Words {
     /// Codes whether a word is the old one, by two opinions, of which the surer counts more.
     fn same<C: BitCoder>(&mut self, coder: &mut C, near: usize, table: usize, same: bool) -> bool {
         let (first, second) = (&mut self.same[near], &mut self.same_row[table]);
-        let weight = |chance: u32| u64::from((chance as i32 - 32_768).unsigned_abs().pow(2) / 65_536 + 64);
+        // At most 2^14 + 64: sums of products with chances stay below 2^32.
+        let weight = |chance: u32| (chance as i32 - 32_768).unsigned_abs().pow(2) / 65_536 + 64;
         let (one, other) = (weight(first.one()), weight(second.one()));
-        let chance = (u64::from(first.one()) * one + u64::from(second.one()) * other) / (one + other);
-        let same = coder.bit_with(chance as u32, same);
+        let chance = (first.one() * one + second.one() * other) / (one + other);
+        let same = coder.bit_with(chance, same);
         first.learn(same);
         second.learn(same);
         same
