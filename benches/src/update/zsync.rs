@@ -32,7 +32,8 @@ pub fn measure(old: &Path, new: &Path, work: &Path, limit: u64) -> anyhow::Resul
     let made = work.join("made");
     let mut zsync = limited("zsync", limit)?;
     zsync.arg("-i").arg(old).arg("-o").arg(&made).arg(format!("http://{address}/new.zsync"));
-    zsync.env("http_proxy", "").env("no_proxy", "127.0.0.1").current_dir(work);
+    // zsync takes an empty one for a proxy without a name.
+    zsync.env_remove("http_proxy").env("no_proxy", "127.0.0.1").current_dir(work);
     measured::run(&mut zsync, &log)?;
     Ok(Outcome::Made { bytes: served.load(Ordering::Relaxed), usage })
 }
