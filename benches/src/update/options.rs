@@ -6,7 +6,7 @@ use super::suites::Suite;
 use anyhow::{Context, bail};
 
 /// Seconds of processor time that a peer gets for one pair.
-const LIMIT: u64 = 3600;
+const LIMIT: u64 = 900;
 
 /// What is compared.
 #[derive(Debug)]
