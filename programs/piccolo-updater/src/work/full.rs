@@ -61,9 +61,6 @@ pub fn uki(
     report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
     let uki = &release.uki;
-    if entries.check_unfinished(release.version, uki.sha256).is_ok() {
-        return Ok(());
-    }
     let mut writer = entries.begin(release.version, uki.size)?;
     let file = repository.artifact(release, &release.full.uki).whole()?;
     let mut stream = Decompressed::new("uki.zst", Box::new(Steady::new(file, worker.cancel.clone())), 0)?;

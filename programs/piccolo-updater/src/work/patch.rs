@@ -129,9 +129,6 @@ fn make_uki(
     patch: UkiPatch<'_>,
 ) -> Result<(), WriteError> {
     let uki = &release.uki;
-    if entries.check_unfinished(release.version, uki.sha256).is_ok() {
-        return Ok(());
-    }
     let new_root = Source::front_of(&worker.paths.slots.root(worker.device.active.other()), release.root.size)?;
     let UkiPatch { mut part, header, running } = patch;
     let header = part.header(header)?;

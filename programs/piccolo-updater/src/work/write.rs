@@ -75,13 +75,16 @@ fn make(
     match way {
         Way::Full => full::root(worker, repository, release, report)?,
         Way::Chunks => chunks::root(worker, repository, release, report)?,
-        Way::Patch => {
-            patch::root(worker, repository, release, report)?;
-            match patch::uki(worker, repository, release, &entries, report) {
-                // The ESP is not verified, so the running UKI may be another one than was installed. The root image is.
-                Err(error) if error.another_way_may_help() => info!("the UKI could not be made by patch: {error}"),
-                done => return done,
-            }
+        Way::Patch => patch::root(worker, repository, release, report)?,
+    }
+    if entries.check_unfinished(release.version, release.uki.sha256).is_ok() {
+        return Ok(());
+    }
+    if way == Way::Patch {
+        match patch::uki(worker, repository, release, &entries, report) {
+            // The ESP is not verified, so the running UKI may be another one than was installed. The root image is.
+            Err(error) if error.another_way_may_help() => info!("the UKI could not be made by patch: {error}"),
+            done => return done,
         }
     }
     match patch::uki_from_root(worker, repository, release, &entries, report) {

@@ -129,9 +129,8 @@ fn a_release_from_the_first_key_to_its_withdrawal() {
     };
     assert!(read(&release.full.root) == bench.sample.root);
     assert!(read(&release.full.uki) == bench.sample.unified_image);
-    if let Some(patch) = &release.full.uki_from_root {
-        assert!(patch.file.size < release.full.uki.size, "{release:?}");
-    }
+    let from_root = release.full.uki_from_root.as_ref().expect("the UKI is made from the root image");
+    assert!(from_root.file.size < release.full.uki.size, "{release:?}");
     assert_eq!(release.root.sha256.0, <[u8; 32]>::from(Sha256::digest(&bench.sample.root)));
 
     bench.done(&["rollout", "1.5.0", "--pause"]);
