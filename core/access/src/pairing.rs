@@ -294,7 +294,7 @@ mod tests {
         let (mut pairing, code) = opened();
         assert!(try_code(&mut pairing, &code.reveal().to_lowercase(), 1, NOON).unwrap().is_some());
         assert_eq!(try_code(&mut pairing, &code.reveal(), 1, NOON), Err(PairingRefusal::Wait));
-        on_event(&mut pairing, PairingEvent::Finished, NOON);
+        on_event(&mut pairing, PairingEvent::Finished, NOON).0.unwrap();
         assert_eq!(try_code(&mut pairing, &code.reveal(), 1, NOON), Err(PairingRefusal::Closed));
     }
 

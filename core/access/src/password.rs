@@ -141,7 +141,8 @@ fn is_foreseen(password: &str, context: Context<'_>) -> bool {
     if different.len() < DIFFERENT {
         return true;
     }
-    let known = TRIED_FIRST.into_iter().chain([context.user.as_str(), context.device]).map(str::to_lowercase);
+    // The names come first: a word of the list may be a part of them.
+    let known = [context.device, context.user.as_str()].into_iter().chain(TRIED_FIRST).map(str::to_lowercase);
     // A word of one or two letters is in everything.
     for word in known.filter(|word| word.chars().count() > 2) {
         rest = rest.replace(&word, " ");

@@ -218,11 +218,13 @@ mod tests {
     #[test]
     fn the_text_of_a_token_is_as_documented() {
         let token = TokenText::new(TokenKind::Api, &RandomBytes([0; 32]));
-        assert_eq!(token.reveal(), "pic_00000000000000000000000000000000000000000001CmPnF");
+        assert_eq!(token.reveal(), "pic_00000000000000000000000000000000000000000003vckfA");
         let token = TokenText::new(TokenKind::Session, &RandomBytes([255; 32]));
-        assert_eq!(&token.reveal()[..47], "pis_1VQnsPRPh0ZUEQVSCL3qQNQpZGIz8XDs6LjXbTWuVb0");
+        assert_eq!(token.reveal(), "pis_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp11G8iuk");
+        let token = TokenText::new(TokenKind::Api, &RandomBytes(core::array::from_fn(|at| at as u8)));
+        assert_eq!(token.reveal(), "pic_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4bg9y4");
         // The check value of CRC-32 is 0xcbf43926.
-        assert_eq!(checksum(b"123456789"), *b"3jZU5w");
+        assert_eq!(checksum(b"123456789"), *b"3jZRME");
     }
 
     #[test]

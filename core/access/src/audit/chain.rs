@@ -314,7 +314,8 @@ mod tests {
             bytes.extend(garbage.iter().filter(|byte| **byte != b'\n'));
             let part = Part::read(&bytes).unwrap();
             prop_assert_eq!(part.good, whole);
-            prop_assert!(matches!(part.rest, Rest::Torn { .. }) || bytes.len() == whole);
+            let torn = matches!(part.rest, Rest::Torn { .. });
+            prop_assert!(torn || bytes.len() == whole);
             prop_assert_eq!(part.entries.len() as u64 + 1, part.end.next);
         }
 

@@ -1,0 +1,4 @@
+//! What is kept, on real files.
+
+mod argon2_program;
+mod audit_log;
