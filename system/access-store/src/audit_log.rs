@@ -82,14 +82,8 @@ impl AuditLog {
         if self.length + line.len() as u64 > PART_LIMIT as u64 {
             self.begin_next_part()?;
         }
-        let length = self.length;
-        let written = || -> io::Result<()> {
-            self.file.set_len(length)?;
-            self.file.seek(SeekFrom::Start(length))?;
-            self.file.write_all(line.as_bytes())?;
-            self.file.sync_data()
-        };
-        written().map_err(fault("writing", self.path(self.parts.last().copied().unwrap_or_default())))?;
+        let path = self.path(self.parts.last().copied().unwrap_or_default());
+        write_at(&mut self.file, self.length, line.as_bytes()).map_err(fault("writing", path))?;
         self.length += line.len() as u64;
         self.chain = chain;
         Ok(())
@@ -164,6 +158,14 @@ impl AuditLog {
     fn path(&self, first: u64) -> PathBuf {
         part_path(&self.directory, first)
     }
+}
+
+/// Writes the end of a file for good. What a write that failed left there goes.
+fn write_at(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<()> {
+    file.set_len(length)?;
+    file.seek(SeekFrom::Start(length))?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 /// Twenty digits, so that names sort as numbers do.

@@ -5,10 +5,9 @@
 
 pub mod audit_log;
 pub mod password_hasher;
+pub mod private_file;
 pub mod random;
 pub mod record_file;
-
-mod private_file;
 
 use std::io;
 use std::path::PathBuf;

@@ -10,6 +10,9 @@ use rustix::fs::OFlags;
 use crate::{StoreError, fault};
 
 /// Makes the directory, or looks whether the one that is there is ours alone. systemd's `StateDirectory=` makes it before the daemon starts.
+///
+/// # Errors
+/// When it cannot be made, is no directory, or others can write to it.
 pub fn directory(path: &Path) -> Result<(), StoreError> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -24,6 +27,9 @@ pub fn directory(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens a file; nothing if it is not there. Links are not followed.
+///
+/// # Errors
+/// When it cannot be opened, is no plain file, or others can reach it.
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
     let file = match options.custom_flags(flags).mode(0o600).open(path) {
@@ -39,6 +45,9 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Stor
 }
 
 /// Reads at most `limit` bytes, and one more if there are more; nothing if the file is not there.
+///
+/// # Errors
+/// As [`open`], and when it cannot be read.
 pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -47,6 +56,9 @@ pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// Replaces a file: whoever looks, also after a power cut, finds the old bytes or the new ones. After it returns, the new ones.
+///
+/// # Errors
+/// When it cannot be written.
 pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let written = || -> io::Result<()> {
         let directory = path.parent().unwrap_or(Path::new("/"));
@@ -63,12 +75,26 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     written().map_err(fault("writing", path))
 }
 
+/// Removes a file for good; none is no error.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync_parent(path)).map_err(fault("removing", path)),
+    }
+}
+
 /// Makes the names in the directory of a file last.
-pub fn sync_parent(path: &Path) -> io::Result<()> {
+fn sync_parent(path: &Path) -> io::Result<()> {
     File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Removes what a power cut left of files that were being written.
+///
+/// # Errors
+/// When the directory cannot be read, or a file not be removed.
 pub fn remove_unfinished(directory: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(directory).map_err(fault("reading", directory))? {
         let entry = entry.map_err(fault("reading", directory))?;
