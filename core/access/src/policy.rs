@@ -74,8 +74,8 @@ pub const POLICY: &[Rule] = &[
     rule(Get, "/api/v1/openapi.json", User),
     rule(Get, "/api/v1/events", Need::Scope(SystemRead)),
     rule(Get, "/api/v1/jobs/{*rest}", Need::Scope(SystemRead)),
-    // Cancelling a job needs what starting it needed, which only its owner knows; this is the least.
-    rule(Delete, "/api/v1/jobs/{id}", User),
+    // Cancelling a job needs what starting it needed, which only the job knows; this is the least.
+    rule(Delete, "/api/v1/jobs/{id}", Need::Scope(SystemWrite)),
     // Who may reach the device.
     rule(Get, "/api/v1/users/{*rest}", Need::Scope(AccessRead)),
     rule(Get, "/api/v1/invitations/{*rest}", Need::Scope(AccessRead)),

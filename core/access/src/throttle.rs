@@ -14,9 +14,9 @@ pub const COUNTS_KEPT: usize = 1024;
 /// How failures become waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Failures without consequence.
-    pub free: u32,
-    /// The wait after the first failure beyond those; each further one doubles it.
+    /// The first failure, counted from 1, after which one has to wait.
+    pub waits_from: u32,
+    /// The wait after that failure; each further one doubles it.
     pub first_wait: SignedDuration,
     /// The longest wait.
     pub longest_wait: SignedDuration,
@@ -26,7 +26,7 @@ pub struct Limit {
 
 /// Of one network, for passwords, pairing codes and invitations.
 pub const NETWORK: Limit = Limit {
-    free: 5,
+    waits_from: 5,
     first_wait: SignedDuration::from_secs(30),
     longest_wait: SignedDuration::from_mins(15),
     forget_after: SignedDuration::from_hours(24),
@@ -34,7 +34,7 @@ pub const NETWORK: Limit = Limit {
 
 /// Of one network, for API tokens: a program with an old token asks again and again, and means no harm.
 pub const NETWORK_TOKENS: Limit = Limit {
-    free: 20,
+    waits_from: 20,
     first_wait: SignedDuration::from_secs(10),
     longest_wait: SignedDuration::from_mins(1),
     forget_after: SignedDuration::from_hours(1),
@@ -42,7 +42,7 @@ pub const NETWORK_TOKENS: Limit = Limit {
 
 /// Of one account, from all browsers together in which its user never logged in.
 pub const ACCOUNT: Limit = Limit {
-    free: 10,
+    waits_from: 10,
     first_wait: SignedDuration::from_secs(15),
     longest_wait: SignedDuration::from_mins(5),
     forget_after: SignedDuration::from_hours(24),
@@ -50,7 +50,7 @@ pub const ACCOUNT: Limit = Limit {
 
 /// Of one browser in which the user has logged in before.
 pub const BROWSER: Limit = Limit {
-    free: 10,
+    waits_from: 10,
     first_wait: SignedDuration::from_secs(15),
     longest_wait: SignedDuration::from_mins(5),
     forget_after: SignedDuration::from_hours(24),
@@ -149,7 +149,7 @@ impl<K: Ord + Clone> Throttle<K> {
 
 impl Count {
     fn wait(&self, limit: &Limit, now: Timestamp) -> Option<SignedDuration> {
-        let beyond = self.failures.checked_sub(limit.free)?;
+        let beyond = self.failures.checked_sub(limit.waits_from)?;
         let doubled = limit.first_wait.checked_mul(1 << beyond.min(20)).unwrap_or(limit.longest_wait);
         let wait = doubled.min(limit.longest_wait);
         let passed = now.duration_since(self.last);

@@ -119,7 +119,7 @@ impl ServerCertificate {
     /// # Errors
     /// What is wrong.
     pub fn parse(texts: &[&str]) -> Result<Self, CertificateError> {
-        let (chain, key) = parts(texts)?;
+        let Parts { chain, key } = parts(texts)?;
         let pair = KeyPair::try_from(&key[..]).map_err(|_| CertificateError::Key)?;
         let mut parsed = Vec::with_capacity(chain.len());
         for (at, der) in chain.iter().enumerate() {
@@ -234,7 +234,13 @@ impl fmt::Debug for ServerCertificate {
     }
 }
 
-fn parts(texts: &[&str]) -> Result<(Vec<Vec<u8>>, Zeroizing<Vec<u8>>), CertificateError> {
+/// What stands in PEM, in DER.
+struct Parts {
+    chain: Vec<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+fn parts(texts: &[&str]) -> Result<Parts, CertificateError> {
     if texts.iter().map(|text| text.len()).fold(0, usize::saturating_add) > TEXT_LIMIT {
         return Err(CertificateError::TooLarge);
     }
@@ -264,7 +270,7 @@ fn parts(texts: &[&str]) -> Result<(Vec<Vec<u8>>, Zeroizing<Vec<u8>>), Certifica
     if chain.is_empty() {
         return Err(CertificateError::NoCertificate);
     }
-    Ok((chain, key.ok_or(CertificateError::NoKey)?))
+    Ok(Parts { chain, key: key.ok_or(CertificateError::NoKey)? })
 }
 
 /// The old way of encrypting keys says so in a header (RFC 1421, section 4.6.1.1).

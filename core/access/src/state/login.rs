@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, Action};
 use crate::audit::{self, Actor};
@@ -37,6 +37,14 @@ pub struct LoginTicket {
     password: Password,
     address: IpAddr,
     keys: ThrottleKeys,
+    held_up: HeldUp,
+}
+
+/// Who has to wait from now on, unless the password turns out to be right.
+#[derive(Debug, Clone, Copy)]
+struct HeldUp {
+    account: Option<SignedDuration>,
+    network: Option<SignedDuration>,
 }
 
 /// Under what a failure is counted.
@@ -130,8 +138,8 @@ impl Access {
         let (user, hash) = (user.map(|user| user.name.clone()), user.map(|user| user.password.clone()));
         let keys = ThrottleKeys { network: request.address.into(), account };
         let password = Password::presented(request.password).map_err(|_| Refusal::WrongPassword);
-        self.count_attempt(&keys, user.as_ref(), request.address, now)?;
-        Ok(LoginTicket { user, hash, password: password?, address: request.address, keys })
+        let held_up = self.count_attempt(&keys, now)?;
+        Ok(LoginTicket { user, hash, password: password?, address: request.address, keys, held_up })
     }
 
     /// Ends a login. Every login makes a new session; an older one in the same browser is ended by [`Access::end_session`].
@@ -268,18 +276,14 @@ impl Access {
             None => {
                 let action = audit::Action::LoginFailed { user: ticket.user.clone() };
                 self.log_failure(ticket.address, action, now);
+                self.log_held_up(ticket.address, ticket.user.clone(), ticket.held_up.account, now);
+                self.log_held_up(ticket.address, None, ticket.held_up.network, now);
                 Err(Refusal::WrongPassword)
             }
         }
     }
 
-    fn count_attempt(
-        &mut self,
-        keys: &ThrottleKeys,
-        user: Option<&UserName>,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    fn count_attempt(&mut self, keys: &ThrottleKeys, now: Timestamp) -> Result<HeldUp, Refusal> {
         let of_account = match &keys.account {
             AccountKey::Browser(key) => self.browsers.wait(key, now),
             AccountKey::User(name) => self.accounts.wait(name, now),
@@ -292,18 +296,13 @@ impl Access {
         if let Some(wait) = of_network.into_iter().chain(of_account).max() {
             return Err(Refusal::Wait(wait));
         }
-        let held_account = match &keys.account {
+        let account = match &keys.account {
             AccountKey::Browser(key) => self.browsers.fail(key, now),
             AccountKey::User(name) => self.accounts.fail(name, now),
             AccountKey::Stranger(name) => self.strangers.fail(name, now),
             AccountKey::None => None,
         };
-        let held_network = self.networks.fail(&keys.network, now);
-        if held_account.is_some() {
-            self.log_held_up(address, user.cloned(), held_account, now);
-        }
-        self.log_held_up(address, None, held_network, now);
-        Ok(())
+        Ok(HeldUp { account, network: self.networks.fail(&keys.network, now) })
     }
 
     fn take_back(&mut self, keys: &ThrottleKeys) {

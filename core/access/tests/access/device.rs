@@ -91,9 +91,9 @@ pub fn password_of(name: &str, generation: u8) -> String {
 
 /// Stands for Argon2id: what matters here is only that another password gives another hash.
 pub fn hash(password: &Password) -> PasswordHash {
-    let mut hash = [0; 32];
+    let mut hash = [0_u8; 32];
     for (at, byte) in password.bytes().iter().enumerate() {
-        hash[at % 32] = hash[at % 32] * 31 % 251 ^ byte;
+        hash[at % 32] = hash[at % 32].wrapping_mul(31) ^ byte;
     }
     PasswordHash::new(Cost::CURRENT, [0; 16], hash)
 }

@@ -272,6 +272,18 @@ fn accounts_that_do_not_exist_are_held_up_like_others() {
 }
 
 #[test]
+fn who_has_to_wait_is_in_the_log_and_who_got_it_right_at_last_is_not() {
+    let (mut device, _) = Device::paired("alice");
+    for _ in 0..4 {
+        device.login("alice", "a wrong one, and long", 7, None).unwrap_err();
+    }
+    device.login("alice", &password_of("alice", 0), 7, None).unwrap();
+    assert!(device.log.iter().all(|draft| draft.action.kind() != "held-up"));
+    device.login("alice", "a wrong one, and long", 7, None).unwrap_err();
+    assert_eq!(device.log.last().unwrap().action, Logged::HeldUp { user: None, seconds: 30 });
+}
+
+#[test]
 fn one_address_that_guesses_at_everybody_has_to_wait() {
     let (mut device, _) = Device::paired("alice");
     let refusals: Vec<_> =
