@@ -101,7 +101,8 @@ impl Password {
     /// When it is none that protects anything.
     pub fn chosen(text: &str, context: Context<'_>) -> Result<Self, PasswordError> {
         let password = Self::presented(text)?;
-        let characters = password.0.chars().count();
+        // One character can become eighteen by being normalised, and is still no more than one to a person.
+        let characters = password.0.chars().count().min(text.chars().count());
         if characters < SHORTEST {
             return Err(PasswordError::Short(characters));
         }
@@ -194,6 +195,7 @@ mod tests {
         }
         assert_eq!(choose("Sh0rt!").unwrap_err(), PasswordError::Short(6));
         assert_eq!(choose(&"ä".repeat(14)).unwrap_err(), PasswordError::Short(14));
+        assert_eq!(choose("\u{fdfa}").unwrap_err(), PasswordError::Short(1), "a ligature of eighteen letters");
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod login;
 mod pairing;
 mod people;
 
+use core::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::audit::{self, Actor, Draft, Outcome};
@@ -20,6 +22,7 @@ use crate::refusal::{Refusal, seconds};
 use crate::request::{Origin, Presented, RequestFacts};
 use crate::throttle::{ACCOUNT, BROWSER, NETWORK, NETWORK_TOKENS, Throttle};
 use crate::token::TokenText;
+use crate::user::KeyDigest;
 
 use failures::Failures;
 
@@ -166,6 +169,12 @@ impl Access {
         self.actions.push(Action::Log(Draft { actor, address: Some(facts.address), action, outcome }));
     }
 
+    /// Notes that the device presents another TLS certificate from now on: an entry of the log. Nobody in particular is the device itself.
+    pub fn note_device_certificate(&mut self, by: Option<&Identity>, address: Option<IpAddr>, key: KeyDigest) {
+        let actor = by.map_or(Actor::Device, Actor::from);
+        self.log(actor, address, audit::Action::DeviceCertificateChanged { key });
+    }
+
     fn token(&mut self, text: &TokenText, facts: &RequestFacts, now: Timestamp) -> Result<Identity, Refusal> {
         let digest = text.digest();
         let Some(token) = self.record.tokens.iter_mut().find(|token| token.token == digest && token.is_good(now))
@@ -245,24 +254,18 @@ impl Access {
         Refusal::Unknown
     }
 
-    fn log(&mut self, actor: Actor, address: Option<core::net::IpAddr>, action: audit::Action) {
+    fn log(&mut self, actor: Actor, address: Option<IpAddr>, action: audit::Action) {
         self.actions.push(Action::Log(Draft { actor, address, action, outcome: Outcome::Done }));
     }
 
     /// Failures are listed only so often: otherwise whoever fails often enough empties the log.
-    fn log_failure(&mut self, address: core::net::IpAddr, action: audit::Action, now: Timestamp) {
+    fn log_failure(&mut self, address: IpAddr, action: audit::Action, now: Timestamp) {
         let draft = Draft { actor: Actor::Nobody, address: Some(address), action, outcome: Outcome::Refused };
         let drafts = self.failures.list(draft, now);
         self.actions.extend(drafts.into_iter().map(Action::Log));
     }
 
-    fn log_held_up(
-        &mut self,
-        address: core::net::IpAddr,
-        user: Option<UserName>,
-        wait: Option<SignedDuration>,
-        now: Timestamp,
-    ) {
+    fn log_held_up(&mut self, address: IpAddr, user: Option<UserName>, wait: Option<SignedDuration>, now: Timestamp) {
         if let Some(wait) = wait {
             let seconds = u32::try_from(seconds(wait)).unwrap_or(u32::MAX);
             self.log_failure(address, audit::Action::HeldUp { user, seconds }, now);

@@ -8,6 +8,7 @@ pub mod password_hasher;
 pub mod private_file;
 pub mod random;
 pub mod record_file;
+pub mod store;
 
 use std::io;
 use std::path::PathBuf;

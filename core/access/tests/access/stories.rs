@@ -3,17 +3,19 @@
 use access::audit::{Action as Logged, Outcome};
 use access::credential::{INVITATION_LIFETIME, SESSION_IDLE, SESSION_LIFETIME, SESSIONS_KEPT};
 use access::name::Label;
-use access::pairing::PairingRefusal;
+use access::pairing::{CLAIM_LIFETIME, PairingRefusal};
 use access::policy::Forbidden;
 use access::refusal::Refusal;
 use access::request::CSRF_FIELD;
 use access::role::{Role, Scope, ScopeSet};
-use access::state::{LoginRequest, NewCertificate, NewToken, PairingView, PasswordCheck};
+use access::state::{
+    LoginRandom, LoginRequest, NewCertificate, NewToken, PairingRequest, PairingTicket, PairingView, PasswordCheck,
+};
 use access::token::{RandomBytes, TokenKind, TokenText};
 use access::user::KeyDigest;
 use jiff::SignedDuration;
 
-use crate::device::{Asked, Device, address, password_of, user};
+use crate::device::{Asked, Device, NAME, address, hash, password_of, user};
 
 fn label(text: &str) -> Label {
     Label::new(text).unwrap()
@@ -45,6 +47,35 @@ fn a_slip_in_name_or_password_does_not_use_the_code_up() {
     assert!(matches!(device.pair(&code, "Alice!", &password_of("alice", 0), 1), Err(Refusal::Name(_))));
     assert!(matches!(device.pair(&code, "alice", "short", 1), Err(Refusal::Password(_))));
     device.pair(&code, "alice", &password_of("alice", 0), 1).unwrap();
+}
+
+#[test]
+fn whoever_had_the_right_code_and_was_too_slow_comes_to_nothing() {
+    let mut device = Device::new();
+    let begin = |device: &mut Device, random: u8| {
+        let (code, password) = (device.console.clone().unwrap().reveal(), password_of("alice", 0));
+        let request =
+            PairingRequest { code: &code, name: "alice", password: &password, device: NAME, address: address(1) };
+        let ticket = device.access.begin_pairing(&request, [random; 13], device.now).unwrap();
+        device.perform();
+        ticket
+    };
+    let secrets =
+        || LoginRandom { session: RandomBytes([1; 32]), csrf: RandomBytes([2; 32]), browser: RandomBytes([3; 32]) };
+    let finish = |device: &mut Device, ticket: PairingTicket| {
+        let hash = hash(ticket.password());
+        let answer = device.access.finish_pairing(ticket, hash, &secrets(), device.now);
+        device.perform();
+        answer.map(|login| login.user)
+    };
+    let (slow, slower) = (begin(&mut device, 1), Err(Refusal::Pairing(PairingRefusal::Wait)));
+    device.wait(CLAIM_LIFETIME);
+    assert_eq!(finish(&mut device, slow), slower);
+    let slow = begin(&mut device, 2);
+    device.wait(CLAIM_LIFETIME);
+    let quick = begin(&mut device, 3);
+    assert_eq!(finish(&mut device, slow), slower, "the claim is another's by now");
+    assert_eq!(finish(&mut device, quick), Ok(user("alice")));
 }
 
 #[test]
@@ -233,11 +264,8 @@ fn a_password_that_was_changed_while_it_was_being_checked_lets_nobody_in() {
     let request = LoginRequest { name: "alice", password: &old, address: address(9), browser: None };
     let ticket = device.access.begin_login(&request, device.now).unwrap();
     device.change_password(&alice, &old, &password_of("alice", 1)).unwrap();
-    let random = access::state::LoginRandom {
-        session: RandomBytes([1; 32]),
-        csrf: RandomBytes([2; 32]),
-        browser: RandomBytes([3; 32]),
-    };
+    let random =
+        LoginRandom { session: RandomBytes([1; 32]), csrf: RandomBytes([2; 32]), browser: RandomBytes([3; 32]) };
     let answer = device.access.finish_login(ticket, PasswordCheck::Right, &random, device.now);
     assert_eq!(answer, Err(Refusal::WrongPassword));
 }
@@ -299,11 +327,8 @@ fn a_login_that_could_not_be_checked_does_not_count() {
         let password = password_of("alice", 0);
         let request = LoginRequest { name: "alice", password: &password, address: address(1), browser: None };
         let ticket = device.access.begin_login(&request, device.now).unwrap();
-        let random = access::state::LoginRandom {
-            session: RandomBytes([1; 32]),
-            csrf: RandomBytes([2; 32]),
-            browser: RandomBytes([3; 32]),
-        };
+        let random =
+            LoginRandom { session: RandomBytes([1; 32]), csrf: RandomBytes([2; 32]), browser: RandomBytes([3; 32]) };
         assert_eq!(
             device.access.finish_login(ticket, PasswordCheck::NotChecked, &random, device.now),
             Err(Refusal::Busy)

@@ -3,3 +3,4 @@
 
 mod argon2_program;
 mod audit_log;
+mod whole_device;
