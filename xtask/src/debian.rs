@@ -12,8 +12,8 @@ const BUILD: [&str; 6] = ["apt", "ca-certificates", "debian-archive-keyring", "g
 const RUN: [&str; 5] = ["ovmf", "qemu-system-x86", "qemu-utils", "swtpm", "swtpm-tools"];
 /// Oracles that the tests compare with.
 const TEST: [&str; 22] = [
-    "argon2",
     "apt-utils",
+    "argon2",
     "bubblewrap",
     "binutils",
     "bsdutils",

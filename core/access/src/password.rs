@@ -7,7 +7,7 @@ use core::fmt;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::name::UserName;
 
@@ -135,8 +135,8 @@ impl fmt::Debug for Password {
 }
 
 fn is_foreseen(password: &str, context: Context<'_>) -> bool {
-    let mut rest = password.to_lowercase();
-    let mut different: Vec<char> = rest.chars().collect();
+    let mut rest = Zeroizing::new(password.to_lowercase());
+    let mut different: Zeroizing<Vec<char>> = Zeroizing::new(rest.chars().collect());
     different.sort_unstable();
     different.dedup();
     if different.len() < DIFFERENT {
@@ -146,14 +146,12 @@ fn is_foreseen(password: &str, context: Context<'_>) -> bool {
     let known = [context.device, context.user.as_str()].into_iter().chain(TRIED_FIRST).map(str::to_lowercase);
     // A word of one or two letters is in everything.
     for word in known.filter(|word| word.chars().count() > 2) {
-        rest = rest.replace(&word, " ");
+        rest = Zeroizing::new(rest.replace(&word, " "));
     }
-    let characters: Vec<char> = rest.chars().collect();
+    let characters: Zeroizing<Vec<char>> = Zeroizing::new(rest.chars().collect());
     let unforeseen = (0..characters.len())
         .filter(|at| characters[*at].is_alphanumeric() && !continues_a_row(&characters, *at))
         .count();
-    different.zeroize();
-    rest.zeroize();
     unforeseen < UNFORESEEN || is_repetition(password)
 }
 
@@ -165,7 +163,7 @@ fn continues_a_row(characters: &[char], at: usize) -> bool {
 
 /// Whether the whole is one short text again and again.
 fn is_repetition(password: &str) -> bool {
-    let characters: Vec<char> = password.chars().collect();
+    let characters: Zeroizing<Vec<char>> = Zeroizing::new(password.chars().collect());
     (1..=8).any(|length| {
         characters.len() >= 2 * length
             && characters.iter().zip(characters.iter().skip(length)).all(|(one, other)| one == other)

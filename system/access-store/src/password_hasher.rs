@@ -39,7 +39,7 @@ pub struct PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// Hashes a password that somebody has chosen, with a new salt. Blocks for about 50 milliseconds, and while others have their turn.
+    /// Hashes a password that somebody has chosen, with a new salt. Blocks for tens of milliseconds, and while others have their turn.
     ///
     /// # Errors
     /// When too many wait.
