@@ -213,6 +213,32 @@ mod tests {
     }
 
     #[test]
+    fn a_record_with_everything_is_as_documented() {
+        let hash = "$argon2id$v=19$m=19456,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
+        let noon = "2026-11-21T12:00:00Z";
+        let [a, b, c, d, e, f] = ["a", "b", "c", "d", "e", "f"].map(|digit| digit.repeat(64));
+        let documented = serde_json::json!({
+            "format": 1,
+            "next_id": 7,
+            "users": [{
+                "name": "alice", "role": "admin", "password": hash, "created": noon,
+                "browsers": [{"token": a, "last_login": noon}],
+                "certificates": [{"key": b, "label": "laptop", "added": noon, "expires": noon}],
+            }],
+            "sessions": [{
+                "id": 1, "user": "alice", "token": c, "csrf": d, "created": noon, "last_used": noon, "address": "192.0.2.1",
+            }],
+            "tokens": [{
+                "id": 2, "user": "alice", "label": "backup", "scopes": ["apps:read"], "token": e, "created": noon,
+                "expires": noon, "last_used": null,
+            }],
+            "invitations": [{"id": 3, "role": "viewer", "by": "alice", "token": f, "created": noon, "expires": noon}],
+        });
+        let record = Record::parse(documented.to_string().as_bytes()).unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&record.to_json()).unwrap(), documented);
+    }
+
+    #[test]
     fn a_record_that_cannot_be_is_refused_and_never_taken_for_an_empty_one() {
         let hash = "$argon2id$v=19$m=19456,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
         let user = |name: &str, role: &str| {
