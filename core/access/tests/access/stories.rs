@@ -312,6 +312,19 @@ fn who_has_to_wait_is_in_the_log_and_who_got_it_right_at_last_is_not() {
 }
 
 #[test]
+fn whoever_fails_again_and_again_does_not_fill_the_log() {
+    let (mut device, _) = Device::paired("alice");
+    let unknown = TokenText::new(TokenKind::Api, &RandomBytes([77; 32]));
+    for from in 0..200 {
+        device.ask(&Asked { address: Some(address(from)), ..Asked::get().token(&unknown) }).unwrap_err();
+    }
+    let failures = device.log.iter().filter(|draft| draft.action == Logged::TokenFailed).count();
+    assert_eq!(failures, 20);
+    device.wait(SignedDuration::from_hours(1));
+    assert_eq!(device.log.last().unwrap().action, Logged::NotListed { failures: 180 });
+}
+
+#[test]
 fn one_address_that_guesses_at_everybody_has_to_wait() {
     let (mut device, _) = Device::paired("alice");
     let refusals: Vec<_> =

@@ -137,7 +137,7 @@ fn an_entry_that_was_not_written_whole_is_not_there() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path());
     // What a write that failed left behind is overwritten by the next one.
-    OpenOptions::new().append(true).open(&files(directory.path())[0]).unwrap().write_all(b"half a li").unwrap();
+    OpenOptions::new().append(true).open(&files(directory.path())[0]).unwrap().write_all(&[b'x'; 700]).unwrap();
     log.append(&draft(Action::TokenFailed), NOON).unwrap();
     assert_whole(&log);
     drop(log);
