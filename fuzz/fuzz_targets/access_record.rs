@@ -31,7 +31,12 @@ fuzz_target!(|bytes: &[u8]| {
         let facts = RequestFacts::read(parts).expect("one field is not repeated");
         access.authenticate(&facts, now).unwrap_err();
     }
-    let login = LoginRequest { name: "alice", password: "five small green rivers", address: [192, 0, 2, 1].into(), browser: None };
+    let login = LoginRequest {
+        name: "alice",
+        password: "five small green rivers",
+        address: [192, 0, 2, 1].into(),
+        browser: None,
+    };
     let _ticket = access.begin_login(&login, now);
     let _actions = access.take_actions();
 });

@@ -15,7 +15,8 @@ fuzz_target!(|input: (&str, &str, Vec<(u8, &[u8])>)| {
     let open = find(method, path).is_some_and(|rule| rule.need == Need::Nothing);
     assert_eq!(authorize(None, method, path).is_ok(), open);
     if open {
-        let named = ["/api/v1/health", "/api/v1/pairing", "/api/v1/invitations/accept", "/api/v1/session", "/login", "/pair"];
+        let named =
+            ["/api/v1/health", "/api/v1/pairing", "/api/v1/invitations/accept", "/api/v1/session", "/login", "/pair"];
         assert!(named.contains(&path) || path.starts_with("/assets/") && !path.contains(".."));
     }
     let fields = fields.iter().map(|(name, value)| (FIELDS[usize::from(*name) % FIELDS.len()], *value));
