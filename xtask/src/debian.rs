@@ -11,8 +11,9 @@ const BUILD: [&str; 6] = ["apt", "ca-certificates", "debian-archive-keyring", "g
 /// To run images.
 const RUN: [&str; 5] = ["ovmf", "qemu-system-x86", "qemu-utils", "swtpm", "swtpm-tools"];
 /// Oracles that the tests compare with.
-const TEST: [&str; 21] = [
+const TEST: [&str; 22] = [
     "apt-utils",
+    "argon2",
     "bubblewrap",
     "binutils",
     "bsdutils",
