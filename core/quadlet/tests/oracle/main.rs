@@ -8,4 +8,5 @@ mod manual;
 mod random;
 mod refusals;
 mod samples;
+mod syntax;
 mod systemd;

@@ -61,7 +61,7 @@ fn unit() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-/// How often our objections were errors that only show when the service starts, which the generator does not look for.
+/// Our objections may be errors that only show when the service starts, which the generator does not look for.
 #[test]
 fn the_generator_accepts_what_we_accept_and_we_refuse_what_it_refuses() {
     let mut runner = TestRunner::new_with_rng(
@@ -70,7 +70,7 @@ fn the_generator_accepts_what_we_accept_and_we_refuse_what_it_refuses() {
     );
     let (mut accepted, mut refused) = (0, 0);
     let apps = vec(prop_oneof![unit(), unit(), Just(("a.pod".to_owned(), "[Pod]\n".to_owned()))], 1..4);
-    for _ in 0..400 {
+    for _ in 0..200 {
         let tree = apps.new_tree(&mut runner).unwrap();
         let files: BTreeMap<String, String> = proptest::strategy::ValueTree::current(&tree).into_iter().collect();
         let (answer, ours) = (generate(&files), errors(&files));
@@ -87,5 +87,5 @@ fn the_generator_accepts_what_we_accept_and_we_refuse_what_it_refuses() {
         }
     }
     // Both happened often enough to mean something.
-    assert!(accepted > 40 && refused > 40, "{accepted} accepted, {refused} refused");
+    assert!(accepted > 20 && refused > 20, "{accepted} accepted, {refused} refused");
 }
