@@ -95,10 +95,19 @@ fn is_tag(text: &str) -> bool {
     !text.is_empty() && text.len() <= 128 && text.bytes().all(allowed) && !text.starts_with(['.', '-'])
 }
 
+/// A host with an optional port; colons inside of the host only in an IPv6 address in brackets.
 fn is_registry(text: &str) -> bool {
-    let (host, port) = text.rsplit_once(':').unwrap_or((text, "443"));
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"[]:.-".contains(&byte);
-    !host.is_empty() && host.bytes().all(allowed) && port.parse::<u16>().is_ok()
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, "443"),
+    };
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    let is_host = match inside {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(allowed),
+    };
+    is_host && port.parse::<u16>().is_ok()
 }
 
 fn is_component(text: &str) -> bool {
