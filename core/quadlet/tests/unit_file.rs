@@ -25,7 +25,7 @@ After=a.service
 ; the end";
 
 fn read(text: &str) -> UnitFile {
-    UnitFile::parse(text.as_bytes()).unwrap()
+    UnitFile::parse(text.as_bytes()).expect("a unit file")
 }
 
 #[test]

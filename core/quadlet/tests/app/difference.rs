@@ -38,10 +38,10 @@ fn apply(old: &str, patch: &str) -> String {
     let lines: Vec<&str> = patch.split_inclusive('\n').skip(2).collect();
     for line in lines {
         if let Some(header) = line.strip_prefix("@@ -") {
-            let range = header.split(' ').next().unwrap();
+            let range = header.split(' ').next().unwrap_or_default();
             let (start, count) = range.split_once(',').unwrap_or((range, "1"));
             // A hunk without old lines stands behind the line that it names.
-            let start = start.parse::<usize>().unwrap() - usize::from(count != "0");
+            let start = start.parse::<usize>().expect("a line number") - usize::from(count != "0");
             new.extend(old[next..start].iter().copied());
             next = start;
         } else if let Some(added) = line.strip_prefix('+') {

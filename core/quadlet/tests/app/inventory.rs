@@ -50,7 +50,7 @@ fn ports_are_listed_with_those_past_quadlets_keys() {
 #[test]
 fn volumes_have_the_names_that_they_have_in_podman() {
     let inventory = Inventory::of(&app(FILES));
-    let volumes: Vec<(&str, Option<&str>, Option<&str>, &str, bool)> = inventory
+    let volumes: Vec<_> = inventory
         .volumes
         .iter()
         .map(|volume| {

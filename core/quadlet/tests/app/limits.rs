@@ -5,7 +5,7 @@ use quadlet::limits::{Limits, Wanted, strictest, write};
 use quadlet::unit_file::UnitFile;
 
 fn limits(text: &str) -> Limits {
-    Limits::of(app(&[("a.container", text)]).unit("a.container").unwrap())
+    Limits::of(app(&[("a.container", text)]).unit("a.container").expect("the container"))
 }
 
 #[test]

@@ -45,9 +45,9 @@ pub fn run(package: &str, program: &str, arguments: &[&str], variable: (&str, &P
 
 /// Gives files to the generator.
 pub fn generate(files: &BTreeMap<String, String>) -> Answer {
-    let directory = TempDir::new().unwrap();
+    let directory = TempDir::new().expect("a temporary directory");
     for (name, text) in files {
-        std::fs::write(directory.path().join(name), text).unwrap();
+        std::fs::write(directory.path().join(name), text).expect("the temporary directory can be written");
     }
     let variable = ("QUADLET_UNIT_DIRS", directory.path());
     let output = run("podman", "usr/libexec/podman/quadlet", &["--dryrun"], variable);

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Random texts, the same in each run.
 fn samples(strategy: impl Strategy<Value = String>, count: usize) -> Vec<String> {
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+    (0..count).map(|_| strategy.new_tree(&mut runner).expect("a sample").current()).collect()
 }
 
 const LINES: &[&str] = &[
