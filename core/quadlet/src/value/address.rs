@@ -1,7 +1,7 @@
 //! IP addresses and what is made of them.
 
 use super::Problem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) fn any(text: &str) -> Result<(), Problem> {
     parse(text).map(drop)

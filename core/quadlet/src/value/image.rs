@@ -104,7 +104,7 @@ fn is_registry(text: &str) -> bool {
     let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     let is_host = match inside {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(allowed),
     };
     is_host && port.parse::<u16>().is_ok()

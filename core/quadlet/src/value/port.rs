@@ -1,8 +1,8 @@
 //! Ports.
 
 use super::Problem;
+use core::net::IpAddr;
 use std::fmt::{self, Display, Formatter};
-use std::net::IpAddr;
 
 /// One port or several in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
