@@ -104,8 +104,8 @@ const CONTAINERS_CONF_MODULE: Key = lines("ContainersConfModule", ValueKind::Tex
 const GLOBAL_ARGS: Key = arguments("GlobalArgs", ValueKind::Text, "--log-level=debug");
 const SERVICE_NAME: Key = once("ServiceName", ValueKind::ServiceName, "name");
 const REMAP: &str = "use UserNS=, UIDMap= and GIDMap=";
-const REMAP_GID: Key = list("RemapGid", ValueKind::IdMapping, "0:10000:10").deprecated(REMAP);
-const REMAP_UID: Key = list("RemapUid", ValueKind::IdMapping, "0:10000:10").deprecated(REMAP);
+const REMAP_GID: Key = list("RemapGid", ValueKind::Text, "0:10000:10").deprecated(REMAP);
+const REMAP_UID: Key = list("RemapUid", ValueKind::Text, "0:10000:10").deprecated(REMAP);
 const REMAP_UID_SIZE: Key = once("RemapUidSize", ValueKind::Number { minimum: 0 }, "1000").deprecated(REMAP);
 
 /// The keys of the section of this kind of unit, in alphabetical order but for case.

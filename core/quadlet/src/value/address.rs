@@ -42,7 +42,6 @@ pub(super) fn range(text: &str) -> Result<(), Problem> {
 pub(super) fn host_entry(text: &str) -> Result<(), Problem> {
     let problem = || Problem::new("is not NAME:ADDRESS", "write it as name:192.168.1.1 or name:host-gateway");
     let (names, address) = text.split_once(':').ok_or_else(problem)?;
-    let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
     let names_are_fine = names.split(';').all(|name| !name.is_empty() && !name.contains(char::is_whitespace));
     if names_are_fine && (address == "host-gateway" || parse(address).is_ok()) { Ok(()) } else { Err(problem()) }
 }

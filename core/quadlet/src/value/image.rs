@@ -46,6 +46,9 @@ impl ImageReference {
         if hexadecimal(text.strip_prefix("sha256:").unwrap_or(text)) {
             return Ok(Self::Identifier(text.to_owned()));
         }
+        if text.starts_with("sha256:") {
+            return Err(problem("is an identifier without 64 hexadecimal digits"));
+        }
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (text, None),
@@ -101,17 +104,33 @@ fn is_registry(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (text, "443"),
     };
-    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    let is_host = match inside {
+    let label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty() && label.bytes().all(allowed) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(allowed),
+        None => host.split('.').all(label),
     };
     is_host && port.parse::<u16>().is_ok()
 }
 
+/// Small letters and digits, with one dot, one or two underscores, or hyphens between them.
 fn is_component(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    text.bytes().all(allowed) && ends(text.as_bytes().first()) && ends(text.as_bytes().last())
+    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut rest = text.as_bytes();
+    loop {
+        let word = rest.iter().take_while(|byte| is_word(byte)).count();
+        let after = rest.get(word..).unwrap_or_default();
+        let separator = after.iter().take_while(|byte| !is_word(byte)).count();
+        let (between, next) = after.split_at_checked(separator).unwrap_or_default();
+        let fine = matches!(between, b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-');
+        if word == 0 || !fine {
+            return false;
+        }
+        if between.is_empty() {
+            return true;
+        }
+        rest = next;
+    }
 }

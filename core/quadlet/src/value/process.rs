@@ -119,7 +119,6 @@ pub(super) fn id_mapping(text: &str) -> Result<(), Problem> {
     let number = |part: &str| part.parse::<u32>().is_ok();
     let parts: Vec<&str> = text.trim_start_matches(['+', 'u', 'g']).split(':').collect();
     let fine = match parts[..] {
-        [inside] => number(inside),
         [inside, outside] => number(inside) && number(outside.trim_start_matches('@')),
         [inside, outside, amount] => number(inside) && number(outside.trim_start_matches('@')) && number(amount),
         _ => false,

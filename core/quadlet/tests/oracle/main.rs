@@ -5,6 +5,7 @@
 mod generator;
 mod keys;
 mod manual;
+mod podman;
 mod random;
 mod refusals;
 mod samples;
