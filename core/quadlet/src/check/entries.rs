@@ -116,8 +116,28 @@ fn check_values(unit: &Unit, key: &Key, entry: &Entry, findings: &mut Vec<Findin
             findings.push(error(message).at(position).suggest(problem.suggestion));
         }
     }
-    if key.shape == Shape::Once && entry.text().contains('"') && !value::is_filled_in_later(entry.text()) {
-        let message = format!("{} has a quote inside, which becomes a part of it", key.name);
-        findings.push(Finding::new(Severity::Note, Rule::Value, &unit.name, message).at(entry.value_position()));
+    findings.extend(quotes(unit, key, entry));
+}
+
+/// Podman takes double quotes away at both ends of a value that counts once, whether or not they belong together, and nowhere else.
+fn quotes(unit: &Unit, key: &Key, entry: &Entry) -> Option<Finding> {
+    let value = entry.value.as_str();
+    let opening = value.len() - value.trim_start_matches('"').len();
+    let closing = value.len() - value.trim_end_matches('"').len();
+    let find = |severity, message: String, suggestion: &str| {
+        let finding = Finding::new(severity, Rule::Value, &unit.name, message).at(entry.value_position());
+        Some(finding.suggest(suggestion))
+    };
+    match key.shape {
+        Shape::Once if opening != closing && value.len() > 1 => {
+            let end = if closing > opening { "end" } else { "beginning" };
+            let message = format!("{}: Podman takes away the quote at the {end}, and the other one stays", key.name);
+            find(Severity::Error, message, "use single quotes")
+        }
+        Shape::Lines if opening > 0 && closing > 0 => {
+            let message = format!("{}: the quotes become a part of the value", key.name);
+            find(Severity::Warning, message, "leave them out")
+        }
+        _ => None,
     }
 }

@@ -12,7 +12,7 @@ fn an_ordinary_app_has_no_findings() {
             "web.container",
             "[Unit]\nDescription=Web\nAfter=db.service\n\n[Container]\nImage=web.image\nPod=site.pod\nVolume=data.volume:/data:Z\n\
              Environment=MODE=production \"TITLE=my site\"\nSecret=token,type=env,target=TOKEN\nReadOnly=true\n\
-             HealthCmd=curl -f http://localhost/\nHealthInterval=30s\nNotify=healthy\n\n[Service]\nRestart=always\n\
+             HealthCmd=CMD-SHELL curl \"-f\" http://localhost/ || exit 1\nHealthInterval=30s\nNotify=healthy\n\n[Service]\nRestart=always\n\
              MemoryMax=512M\n\n[Install]\nWantedBy=multi-user.target\n",
         ),
         (

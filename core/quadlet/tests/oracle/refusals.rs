@@ -94,6 +94,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Label=lone", "lone"),
     ("Sysctl=net.a=1 \"net.b=2", "net.a"),
     ("ReadOnly=maybe", "--read-only=true"),
+    ("HealthCmd=sh -c \"curl x\"", "curl x\\\""),
 ];
 
 #[test]
