@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 /// Most units of an app.
 pub const MAXIMUM_UNITS: usize = 256;
+/// Most lines of all units of an app together: everything that compares lines with each other stays quick.
+pub const MAXIMUM_APP_LINES: usize = 10_000;
 
 /// A unit of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +57,11 @@ impl App {
     /// Reads the files of an app, each with its name. A file that cannot be read is no unit; [`App::check`] says why.
     pub fn read<'files>(files: impl IntoIterator<Item = (&'files str, &'files [u8])>) -> Self {
         let mut app = Self::default();
+        let mut lines = 0;
         for (name, bytes) in files {
-            if app.units.len() == MAXIMUM_UNITS {
-                let message = format!("the app has more than {MAXIMUM_UNITS} units");
+            lines += bytes.split(|byte| *byte == b'\n').take(MAXIMUM_APP_LINES + 1).count();
+            if app.units.len() + app.refused.len() == MAXIMUM_UNITS || lines > MAXIMUM_APP_LINES {
+                let message = format!("the app has more than {MAXIMUM_UNITS} units or {MAXIMUM_APP_LINES} lines");
                 app.refused.push(Finding::new(Severity::Error, Rule::Files, "", message).suggest("split it"));
                 break;
             }

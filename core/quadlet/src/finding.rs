@@ -123,7 +123,8 @@ impl Finding {
     /// A finding about a file as a whole, without a suggestion.
     #[must_use]
     pub fn new(severity: Severity, rule: Rule, file: &str, message: impl Into<String>) -> Self {
-        Self { severity, rule, file: file.to_owned(), position: None, message: message.into(), suggestion: None }
+        let message = shortened(message.into());
+        Self { severity, rule, file: file.to_owned(), position: None, message, suggestion: None }
     }
 
     /// The finding at a place.
@@ -135,8 +136,19 @@ impl Finding {
     /// The finding with a suggestion.
     #[must_use]
     pub fn suggest(self, suggestion: impl Into<String>) -> Self {
-        Self { suggestion: Some(suggestion.into()), ..self }
+        Self { suggestion: Some(shortened(suggestion.into())), ..self }
     }
+}
+
+/// Longest sentence, in characters: what an app's files say is quoted, and they may say much.
+const LONGEST_SENTENCE: usize = 500;
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_SENTENCE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl Display for Finding {

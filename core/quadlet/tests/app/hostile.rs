@@ -67,3 +67,22 @@ fn the_largest_app_is_judged() {
     let findings = app(&files).check(&Surroundings::default());
     assert_eq!(findings.len(), 1);
 }
+
+#[test]
+fn more_lines_than_an_app_has_are_refused() {
+    let text = "PublishPort=80\n".repeat(4000);
+    let text = format!("[Pod]\n{text}");
+    let files = [("a.pod", text.as_str()), ("b.pod", &text), ("c.pod", &text)];
+    let app = app(&files);
+    assert_eq!(app.units().len(), 2);
+    let findings = app.check(&Surroundings::default());
+    assert!(findings[0].to_string().starts_with("error: the app has more than 256 units or 10000 lines [files]"));
+}
+
+/// A key as long as a file may be is compared with nothing.
+#[test]
+fn a_key_of_any_length_is_judged() {
+    let text = format!("[Container]\n{}=x\n", "a".repeat(200_000));
+    let findings = app(&[("a.container", &text)]).check(&Surroundings::default());
+    assert!(findings.len() == 2 && findings.iter().all(|finding| finding.message.len() < 600));
+}
