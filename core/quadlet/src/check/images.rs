@@ -33,7 +33,7 @@ fn image(unit: &Unit, findings: &mut Vec<Finding>) {
         let finding = Finding::new(severity, Rule::Image, &unit.name, message).at(image.position);
         finding.suggest(suggestion)
     };
-    let advice = "write the registry before it, such as docker.io/library/name:tag";
+    let advice = "write the registry before it, such as registry.example/path/name:tag";
     if !reference.is_certain() && from_registry {
         let message =
             format!("AutoUpdate=registry needs the whole name of the image, and {:?} names no registry", image.text);

@@ -49,7 +49,7 @@ pub const KEYS: &[Key] = &[
     once("HealthStartupTimeout", Duration, "1m33s"),
     once("HealthTimeout", Duration, "20s"),
     once("HostName", Text, "example.com"),
-    once("Image", ImageOrUnit, "quay.io/centos/centos:latest"),
+    once("Image", ImageOrUnit, "registry.example/centos:latest"),
     once("IP", Address4, "192.5.0.1"),
     once("IP6", Address6, "2001:db8::1"),
     arguments("Label", Assignment, "XYZ=1"),

@@ -12,7 +12,7 @@ pub const KEYS: &[Key] = &[
     GLOBAL_ARGS,
     // The manual page allows names; the generator of 5.4 takes every name for 0.
     once("Group", Number { minimum: 0 }, "192"),
-    once("Image", ImageOrUnit, "quay.io/centos/centos:latest"),
+    once("Image", ImageOrUnit, "registry.example/centos:latest"),
     arguments("Label", Assignment, "foo=bar"),
     once("Options", Text, "XYZ"),
     arguments("PodmanArgs", Text, "--driver=image"),

@@ -19,12 +19,12 @@ fn good_values_pass_and_bad_ones_do_not() {
             Image,
             &[
                 "a",
-                "docker.io/library/a:1",
+                "registry.example/library/a:1",
                 "localhost:5000/a/b",
                 "a:tag",
                 &digest,
                 "docker-archive:/x.tar",
-                "docker://a.io/b",
+                "docker://registry.example/b",
             ],
             &[
                 "A",

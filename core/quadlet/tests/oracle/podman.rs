@@ -205,7 +205,7 @@ const PIECES: &[&str] = &[
     ":",
     "@",
     "localhost",
-    "x.io",
+    "x.example",
     ":5000",
     ":latest",
     "sha256:",
@@ -249,7 +249,7 @@ fn judge<'lines>(lines: impl Iterator<Item = &'lines str>, command: &str) -> Vec
          --events-backend none \"$@\" </dev/null; }}\n\
          while IFS= read -r line; do\n\
          if {{ podman {command}; }} >/dev/null 2>/tmp/errors; then echo; else echo \"refused: $(tail -1 /tmp/errors)\"; fi\n\
-         done </work/lines"
+         done </mnt/lines"
     );
     let work = TempDir::new().expect("a temporary directory");
     let lines: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
@@ -281,7 +281,7 @@ fn judge<'lines>(lines: impl Iterator<Item = &'lines str>, command: &str) -> Vec
     sandbox
         .args(["--tmpfs", "/var", "--dir", "/var/tmp", "--tmpfs", "/root", "--ro-bind"])
         .arg(work.path())
-        .arg("/work");
+        .arg("/mnt");
     sandbox.args(["--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin", "--setenv", "HOME", "/root"]);
     sandbox.args(["--setenv", "PODMAN_IGNORE_CGROUPSV1_WARNING", "1", "sh", "-c", &script]).stdin(Stdio::null());
     let output = sandbox.output().unwrap_or_else(|error| panic!("bwrap: {error}; install the package bubblewrap"));
