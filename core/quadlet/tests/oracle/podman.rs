@@ -255,6 +255,8 @@ fn judge<'lines>(lines: impl Iterator<Item = &'lines str>, command: &str) -> Vec
     let lines: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
     std::fs::write(work.path().join("lines"), lines.concat()).expect("the temporary directory can be written");
     let mut sandbox = Command::new("bwrap");
+    // An ordinary user's Podman leaves a process behind; it ends with the sandbox.
+    sandbox.args(["--unshare-pid", "--die-with-parent"]);
     sandbox
         .arg("--ro-bind")
         .arg(tools_tree().join("usr"))
