@@ -38,7 +38,7 @@ const TEST: [&str; 22] = [
 /// Peers that the benches compare with.
 const BENCH: [&str; 7] = ["bsdiff", "casync", "coreutils", "ostree", "xdelta3", "zstd", "zsync"];
 /// Programs of trixie that bookworm does not have, used as oracles in a tree of their own.
-const TOOLS_TREE: &str = "bubblewrap,cryptsetup-bin,erofs-utils,fdisk,kmod,mkosi,squashfs-tools,systemd,systemd-boot-efi,\
+const TOOLS_TREE: &str = "bubblewrap,cryptsetup-bin,erofs-utils,fdisk,kmod,mkosi,podman,squashfs-tools,systemd,systemd-boot-efi,\
                           systemd-boot-tools,systemd-container,systemd-repart,systemd-ukify,dosfstools,mtools,e2fsprogs,\
                           tpm2-tools,xz-utils,zstd";
 /// QEMU before this major version crashes guests under emulation with `-cpu max`.
