@@ -13,6 +13,7 @@ pub mod base64;
 pub mod disk;
 pub mod guest_agent;
 pub mod image;
+pub mod lock_manager;
 pub mod machine;
 pub mod slot;
 

@@ -20,6 +20,7 @@ mod line;
 mod media_are_left_alone_unless_allowed;
 mod operator;
 mod other_disks_with_the_same_names_are_left_alone;
+mod reboot_lock_is_asked_for_and_given_back;
 mod root_is_read_only_erofs_on_verity;
 mod support;
 mod ten_updates_leave_no_litter;

@@ -21,7 +21,7 @@ use crate::line::Line;
 use crate::workshop::{self, workshop};
 
 /// Where a guest finds the host's loopback.
-const HOST: &str = "10.0.2.2";
+pub const HOST: &str = "10.0.2.2";
 /// A whole update takes this long on a slow, emulated machine.
 const PATIENCE: Duration = Duration::from_mins(20);
 /// How long one answer about updates may take.

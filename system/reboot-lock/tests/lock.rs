@@ -1,12 +1,10 @@
 //! A device and a lock manager on loopback that keeps the rules of the protocol, and one that does not.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-mod manager;
-
 use std::time::{Duration, Instant};
 
-use manager::{Answer, Manager, Tls};
 use reboot_lock::{LockClient, LockClientError, LockClientSettings};
+use test_bench::lock_manager::{Answer, LockManager, Tls};
 use update_schedule::fleet_lock::{LockAddress, LockGroup, MAXIMUM_BODY, Operation, Outcome, Request};
 
 const FIRST: &str = "583627a932274834a8ebd99f4ed41c0d";
@@ -16,7 +14,7 @@ fn settings() -> LockClientSettings {
     LockClientSettings { timeout: Duration::from_secs(5), ..LockClientSettings::default() }
 }
 
-fn client(manager: &Manager, settings: &LockClientSettings) -> LockClient {
+fn client(manager: &LockManager, settings: &LockClientSettings) -> LockClient {
     LockClient::new(&LockAddress::new(&manager.url()).unwrap(), settings).unwrap()
 }
 
@@ -34,7 +32,7 @@ fn refused(answer: Result<Outcome, LockClientError>) -> (String, String) {
 
 #[test]
 fn one_device_at_a_time_restarts_and_each_may_ask_again() {
-    let manager = Manager::start(1);
+    let manager = LockManager::start(1);
     let client = client(&manager, &settings());
     assert_eq!(ask(&client, Operation::SteadyState, FIRST).unwrap(), Outcome::Granted, "nothing is held");
     assert_eq!(ask(&client, Operation::PreReboot, FIRST).unwrap(), Outcome::Granted);
@@ -50,7 +48,7 @@ fn one_device_at_a_time_restarts_and_each_may_ask_again() {
 
 #[test]
 fn a_lost_answer_is_no_lost_place() {
-    let manager = Manager::start(1);
+    let manager = LockManager::start(1);
     let client = client(&manager, &settings());
     manager.answers(Answer::Lost);
     let lost = ask(&client, Operation::PreReboot, FIRST).unwrap_err();
@@ -67,7 +65,7 @@ fn a_lost_answer_is_no_lost_place() {
 
 #[test]
 fn a_manager_that_hangs_is_given_up() {
-    let manager = Manager::start(1);
+    let manager = LockManager::start(1);
     let settings = LockClientSettings { timeout: Duration::from_millis(300), ..settings() };
     let client = client(&manager, &settings);
     for hanging in [Answer::Nothing, Answer::HalfAHead, Answer::Trickle] {
@@ -81,7 +79,7 @@ fn a_manager_that_hangs_is_given_up() {
 
 #[test]
 fn garbage_is_no_yes() {
-    let manager = Manager::start(1);
+    let manager = LockManager::start(1);
     let client = client(&manager, &settings());
     manager.answers(Answer::Raw(b"\x00\xff no HTTP at all\r\n\r\n"));
     assert!(matches!(ask(&client, Operation::PreReboot, FIRST), Err(LockClientError::Connection { .. })));
@@ -103,7 +101,7 @@ fn garbage_is_no_yes() {
 
 #[test]
 fn an_endless_answer_is_read_to_its_limit() {
-    let manager = Manager::start(1);
+    let manager = LockManager::start(1);
     let client = client(&manager, &settings());
     manager.answers(Answer::Endless);
     assert_eq!(refused(ask(&client, Operation::PreReboot, FIRST)).0, "http_500");
@@ -114,7 +112,7 @@ fn an_endless_answer_is_read_to_its_limit() {
 #[test]
 fn a_manager_behind_tls_is_believed_with_its_authority_only() {
     let tls = Tls::make();
-    let manager = Manager::start_with_tls(1, &tls);
+    let manager = LockManager::start_with_tls(1, &tls);
     let believing = LockClientSettings { certificates: vec![tls.certificate.clone()], ..settings() };
     assert_eq!(ask(&client(&manager, &believing), Operation::PreReboot, FIRST).unwrap(), Outcome::Granted);
     let error = ask(&client(&manager, &settings()), Operation::SteadyState, FIRST).unwrap_err().to_string();
@@ -124,7 +122,7 @@ fn a_manager_behind_tls_is_believed_with_its_authority_only() {
 
 #[test]
 fn a_manager_that_is_not_there_is_named() {
-    let gone = { Manager::start(1).url() };
+    let gone = { LockManager::start(1).url() };
     let client = LockClient::new(&LockAddress::new(&gone).unwrap(), &settings()).unwrap();
     let error = ask(&client, Operation::PreReboot, FIRST).unwrap_err().to_string();
     assert!(error.contains(&gone) && error.contains("/v1/pre-reboot"), "{error}");

@@ -1,5 +1,7 @@
-//! A lock manager: a counting semaphore for each group with recursive locks that are owned, as the protocol's documentation describes it, and
-//! ways not to behave like one. It shares no code with the client.
+//! A lock manager of the FleetLock protocol: a counting semaphore for each group with recursive locks that are owned, as the protocol's
+//! documentation describes it, and ways not to behave like one. It shares no code with the client.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,24 +19,31 @@ use serde_json::Value;
 /// How the manager answers.
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
+    /// As the protocol wants it.
     ByTheRules,
     /// By the rules, but the connection is cut before the answer.
     Lost,
+    /// Never.
     Nothing,
+    /// With the beginning of an answer's head.
     HalfAHead,
     /// A refusal whose reason comes a byte at a time.
     Trickle,
+    /// A refusal whose reason has no end.
     Endless,
+    /// With these bytes.
     Raw(&'static [u8]),
 }
 
 /// A lock manager on loopback.
-pub struct Manager {
+#[derive(Debug)]
+pub struct LockManager {
     address: SocketAddr,
     scheme: &'static str,
     state: Arc<Mutex<State>>,
 }
 
+#[derive(Debug)]
 struct State {
     places: usize,
     held: BTreeMap<String, BTreeSet<String>>,
@@ -43,7 +52,9 @@ struct State {
 }
 
 /// A certificate that vouches for itself, and its key.
+#[derive(Debug)]
 pub struct Tls {
+    /// In PEM.
     pub certificate: Vec<u8>,
     key: Vec<u8>,
 }
@@ -51,11 +62,15 @@ pub struct Tls {
 trait Connection: Read + Write + Send {}
 impl<T: Read + Write + Send> Connection for T {}
 
-impl Manager {
+impl LockManager {
+    /// One that answers by plain HTTP and has this many places in each group.
+    #[must_use]
     pub fn start(places: usize) -> Self {
         Self::listen(places, "http", |stream| Box::new(stream))
     }
 
+    /// The same behind TLS.
+    #[must_use]
     pub fn start_with_tls(places: usize, tls: &Tls) -> Self {
         let certificate = CertificateDer::from_pem_slice(&tls.certificate).unwrap();
         let key = PrivateKeyDer::from_pem_slice(&tls.key).unwrap();
@@ -88,24 +103,47 @@ impl Manager {
         Self { address, scheme, state }
     }
 
+    /// Its port on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Has another device hold a place of a group.
+    pub fn give(&self, group: &str, id: &str) {
+        self.state.lock().unwrap().held.entry(group.to_owned()).or_default().insert(id.to_owned());
+    }
+
+    /// Has another device give its place back.
+    pub fn take_back(&self, group: &str, id: &str) {
+        self.state.lock().unwrap().held.entry(group.to_owned()).or_default().remove(id);
+    }
+
+    /// Where it answers.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
     }
 
+    /// From now on it answers like this.
     pub fn answers(&self, answer: Answer) {
         self.state.lock().unwrap().answer = answer;
     }
 
+    /// Who holds the places of a group.
+    #[must_use]
     pub fn holders(&self, group: &str) -> Vec<String> {
         self.state.lock().unwrap().held.get(group).into_iter().flatten().cloned().collect()
     }
 
+    /// Bytes of an endless answer that were sent.
+    #[must_use]
     pub fn sent(&self) -> usize {
         self.state.lock().unwrap().sent
     }
 }
 
-impl Drop for Manager {
+impl Drop for LockManager {
     fn drop(&mut self) {
         // The thread that accepts looks whether anybody is left when somebody comes.
         self.state = Arc::new(Mutex::new(State { places: 0, held: BTreeMap::new(), answer: Answer::Nothing, sent: 0 }));
@@ -215,6 +253,8 @@ fn by_the_rules(head: &[String], body: &[u8], state: &Mutex<State>) -> Vec<u8> {
 }
 
 impl Tls {
+    /// For the address of loopback, by `openssl`.
+    #[must_use]
     pub fn make() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let arguments = [
