@@ -193,6 +193,11 @@ fn images(folder: &Path, name: &str, layers: &str, lockfile: &Path) -> anyhow::R
     if fs::read_to_string(&made_from).is_ok_and(|have| have == wanted) {
         return Ok(images);
     }
+    // What the bench of chunks keeps beside an image is of that image.
+    match fs::remove_file(of("idx")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
     let output = folder.join("output");
     empty(&output)?;
     let mut build = piccolo()?;

@@ -6,6 +6,8 @@ use crate::model::words::Words;
 use crate::range_coder::BitCoder;
 
 const WORD: usize = 4;
+/// How many words before it is coded a word's memory is asked for.
+const AHEAD: usize = 8;
 
 /// All models of a frame.
 #[derive(Clone, Debug)]
@@ -33,7 +35,10 @@ impl Models {
         }
         let (whole_old, rest_old) = old.as_chunks::<WORD>();
         let (whole_new, rest_new) = new.as_chunks_mut::<WORD>();
-        for (old, new) in whole_old.iter().zip(whole_new) {
+        for (index, (old, new)) in whole_old.iter().zip(whole_new).enumerate() {
+            if let Some(ahead) = whole_old.get(index + AHEAD) {
+                words.expect(u32::from_le_bytes(*ahead));
+            }
             *new = words.code(coder, u32::from_le_bytes(*old), u32::from_le_bytes(*new)).to_le_bytes();
         }
         for (old, new) in rest_old.iter().zip(rest_new) {

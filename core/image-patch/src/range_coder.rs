@@ -9,11 +9,13 @@ pub(crate) struct Probability {
     seen: u8,
 }
 
-/// Probabilities adapt by 1/(n + 1.5) at the n-th time and never slower than by the last of these, in 1/65536.
-const RATES: [u16; 12] = rates();
+/// After this many times a probability adapts no slower any more.
+const SLOWEST: u8 = 11;
+/// Probabilities adapt by 1/(n + 1.5) at the n-th time, in 1/65536. What is behind [`SLOWEST`] is not used: it makes the table as long as a mask.
+const RATES: [u16; 16] = rates();
 
-const fn rates() -> [u16; 12] {
-    let mut rates = [0; 12];
+const fn rates() -> [u16; 16] {
+    let mut rates = [0; 16];
     let mut index = 0;
     while index < rates.len() {
         // 65536 / (index + 1.5)
@@ -44,14 +46,13 @@ impl Probability {
     /// Learns a bit; at least by 1/`limit` for limits up to the length of the table.
     #[inline]
     pub(crate) fn learn(&mut self, bit: bool) {
-        let rate = i32::from(RATES[usize::from(self.seen)]);
+        let rate = i32::from(RATES[usize::from(self.seen) % RATES.len()]);
         let target = if bit { 65_535 } else { 0 };
         let one = i32::from(self.one);
+        // Less than the distance to the target, so the sum stays between 0 and 65535.
         let step = ((target - one) * rate) >> 16;
-        self.one = (one + step).clamp(0, 65_535) as u16;
-        if usize::from(self.seen) + 1 < RATES.len() {
-            self.seen += 1;
-        }
+        self.one = (one + step) as u16;
+        self.seen += u8::from(self.seen < SLOWEST);
     }
 }
 

@@ -80,6 +80,13 @@ impl Words {
         self.history[self.at.wrapping_sub(words) % HISTORY]
     }
 
+    /// Has the processor fetch what is known of a word that comes soon: the table is larger than what is next to the processor, and waiting for it
+    /// takes a third of the time otherwise. Changes nothing.
+    #[inline]
+    pub(crate) fn expect(&self, old: u32) {
+        std::hint::black_box(self.exact[slot(old, EXACT_BITS)].right);
+    }
+
     /// Codes a word of the output that stands where `old` stood.
     #[inline]
     pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, old: u32, new: u32) -> u32 {
