@@ -170,10 +170,10 @@ pub enum UpdateWay {
     Full,
 }
 
-/// How far the new image is.
+/// How far the new image is, in the states `writing` and `verifying`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpdateProgress {
-    /// Bytes of the image that are made.
+    /// Bytes of the image that are made; in the state `verifying`, that were read back and checked.
     pub image_bytes: u64,
     /// Bytes downloaded so far.
     pub downloaded_bytes: u64,

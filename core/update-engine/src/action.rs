@@ -28,7 +28,7 @@ pub enum Action {
     },
     /// End the long action under way. There is no answer; whatever it still says is ignored.
     Stop,
-    /// Read the inactive slot back. Answer: [`crate::event::Event::Verified`].
+    /// Read the inactive slot back. Answers: [`crate::event::Event::Progressed`], then [`crate::event::Event::Verified`].
     Verify {
         /// For the answer.
         operation: u64,

@@ -114,6 +114,9 @@ pub enum Phase {
     Verifying {
         /// What.
         update: Update,
+        /// Bytes that were read back so far.
+        #[serde(default)]
+        checked: u64,
     },
     /// Asking whether the device could start and unlock its disk under the new release.
     Preflight {
@@ -293,7 +296,7 @@ impl Phase {
     pub fn update(&self) -> Option<&Update> {
         match self {
             Self::Writing { update, .. }
-            | Self::Verifying { update }
+            | Self::Verifying { update, .. }
             | Self::Preflight { update }
             | Self::Blocked { update, .. }
             | Self::Installing { update }

@@ -68,8 +68,10 @@ impl Performer {
                 operation,
                 result: write::write(worker, operation, &offer, way),
             }),
-            Action::Verify { operation, offer } => self
-                .begin("verify", move |worker| Event::Verified { operation, result: install::verify(worker, &offer) }),
+            Action::Verify { operation, offer } => self.begin("verify", move |worker| Event::Verified {
+                operation,
+                result: install::verify(worker, operation, &offer),
+            }),
             Action::Preflight { operation, offer } => self.begin("preflight", move |worker| Event::Preflighted {
                 operation,
                 result: install::preflight(worker, &offer),

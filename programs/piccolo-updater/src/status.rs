@@ -142,7 +142,7 @@ fn message(record: &Record) -> String {
                 Activity::Waiting => format!("The download of release {version} goes on later."),
             }
         }
-        Phase::Verifying { update } => format!("Checking release {}.", update.offer.version),
+        Phase::Verifying { update, .. } => format!("Checking release {}.", update.offer.version),
         Phase::Preflight { update } => format!("Finding out whether release {} could start.", update.offer.version),
         Phase::Blocked { update, .. } => format!("Release {} cannot be installed yet.", update.offer.version),
         Phase::Installing { update } => format!("Installing release {}.", update.offer.version),
@@ -190,6 +190,10 @@ fn way(way: Way) -> UpdateWay {
 }
 
 fn progress(phase: &Phase) -> Option<UpdateProgress> {
+    if let Phase::Verifying { update, checked } = phase {
+        let activity = UpdateActivity::Running;
+        return Some(UpdateProgress { image_bytes: *checked, downloaded_bytes: update.downloaded, activity });
+    }
     let Phase::Writing { update, progress, activity } = phase else { return None };
     Some(UpdateProgress {
         image_bytes: progress.image,

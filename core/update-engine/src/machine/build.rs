@@ -143,8 +143,10 @@ impl Machine<'_> {
     }
 
     pub(super) fn progressed(&mut self, new: Progress) -> Vec<Action> {
-        if let Phase::Writing { progress, activity: Activity::Running, .. } = &mut self.record.phase {
-            *progress = new;
+        match &mut self.record.phase {
+            Phase::Writing { progress, activity: Activity::Running, .. } => *progress = new,
+            Phase::Verifying { checked, .. } => *checked = new.image,
+            _ => {}
         }
         Vec::new()
     }
@@ -173,12 +175,12 @@ impl Machine<'_> {
     pub(super) fn verify(&mut self, update: Update) -> Vec<Action> {
         let action = Action::Verify { operation: self.next_operation(), offer: update.offer.clone() };
         self.record.next_try = None;
-        self.record.phase = Phase::Verifying { update };
+        self.record.phase = Phase::Verifying { update, checked: 0 };
         vec![action]
     }
 
     pub(super) fn verified(&mut self, result: Result<(), Problem>) -> Vec<Action> {
-        let Phase::Verifying { update } = self.record.phase.clone() else { return Vec::new() };
+        let Phase::Verifying { update, .. } = self.record.phase.clone() else { return Vec::new() };
         match result {
             Ok(()) => self.preflight(update),
             Err(problem) => self.give_up(&update, &problem.reason),

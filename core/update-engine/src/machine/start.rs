@@ -47,7 +47,7 @@ impl Machine<'_> {
                 self.write(Update { from: boot.version, way, ..update })
             }
             // What was done is done again: each of these can be repeated.
-            Phase::Verifying { update } | Phase::Preflight { update } | Phase::Blocked { update, .. } => {
+            Phase::Verifying { update, .. } | Phase::Preflight { update } | Phase::Blocked { update, .. } => {
                 self.verify(Update { from: boot.version, ..update })
             }
             Phase::Installing { update }

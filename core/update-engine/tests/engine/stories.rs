@@ -6,7 +6,7 @@ use update_engine::history::Outcome;
 use update_engine::machine::Refusal;
 use update_engine::offer::Way;
 use update_engine::policy::{Building, Policy};
-use update_engine::record::{Activity, Phase};
+use update_engine::record::{Activity, Phase, Progress};
 
 use crate::device::{Device, offer, version};
 
@@ -370,4 +370,16 @@ fn a_clock_that_was_ahead_and_is_set_right_does_not_put_the_next_look_off_for_ye
     device.now = right;
     device.send(Event::Timer).unwrap();
     assert!(matches!(device.record.phase, Phase::Checking { .. }), "{:?}", device.record.phase);
+}
+
+#[test]
+fn reading_the_image_back_says_how_far_it_is() {
+    let mut device = device_with_update();
+    device.succeed();
+    device.succeed();
+    assert!(matches!(device.record.phase, Phase::Verifying { checked: 0, .. }));
+    let operation = device.record.operation;
+    let progress = Progress { image: 4096, ..Progress::default() };
+    device.send(Event::Progressed { operation, progress }).unwrap();
+    assert!(matches!(device.record.phase, Phase::Verifying { checked: 4096, .. }));
 }

@@ -8,6 +8,7 @@ use release_metadata::release::Release;
 use unified_kernel_image::PeImage;
 use update_engine::event::Problem;
 use update_engine::offer::Offer;
+use update_engine::record::Progress;
 use update_slots::boot_entries::BootEntries;
 use update_slots::seal::seal;
 use update_slots::table::name_slot;
@@ -19,13 +20,21 @@ use super::{Worker, problem};
 const TRIES: u32 = 3;
 
 /// Reads the slot back, compares it with its root hash and writes the hash tree; reads the UKI back, too.
-pub fn verify(worker: &Worker, offer: &Offer) -> Result<(), Problem> {
+pub fn verify(worker: &Worker, operation: u64, offer: &Offer) -> Result<(), Problem> {
     let release = release(worker, offer)?;
     let slot = worker.device.active.other();
     let slots = &worker.paths.slots;
     let flag = worker.cancel.flag();
     let [root, verity] = [slots.root(slot), slots.verity(slot)];
-    seal(&root, &verity, &release.root, &mut |_, _| {}, &flag).map_err(|error| problem(&error))?;
+    let mut told = 0;
+    let mut progress = |done: u64, total: u64| {
+        // A hundred steps are enough for people.
+        if done - told >= total / 100 {
+            told = done;
+            worker.progress(operation, Progress { image: done, ..Progress::default() });
+        }
+    };
+    seal(&root, &verity, &release.root, &mut progress, &flag).map_err(|error| problem(&error))?;
     let entries = BootEntries::on(slots.esp());
     entries.check_unfinished(offer.version, release.uki.sha256).map_err(|error| problem(&error))
 }

@@ -35,7 +35,7 @@ fn a_device_waits_for_its_turn_restarts_and_gives_it_back() {
     machine.succeed("piccolo device update check");
 
     let refused = wait_for_updates(&mut machine, "refused by the lock manager", |updates| {
-        updates["reboot_lock"] == "refused" && updates["waits"].is_object()
+        updates["reboot_lock"]["state"] == "refused" && updates["waits"].is_object()
     });
     assert_eq!(refused["state"], "staged", "{refused}");
     let reason = refused["waits"]["reason"].as_str().unwrap_or_default();
