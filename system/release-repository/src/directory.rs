@@ -12,6 +12,10 @@ use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 
 /// Copied at a time.
 const PIECE: usize = 1 << 20;
+/// What files are called until they are whole.
+const UNFINISHED: &str = ".unfinished-";
+/// How deep directories of a repository lie in each other: `targets/releases/VERSION/ARCHITECTURE/chunks`, and some.
+const DEPTH: usize = 8;
 
 /// A directory. Locked as long as this lives: two publishers at once would not know of each other.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ impl Directory {
                 fault("locking", path, error)
             }
         })?;
+        remove_unfinished(path, DEPTH).map_err(|source| fault("clearing", path, source))?;
         Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }
 
@@ -62,7 +67,7 @@ impl Directory {
         let directory = path.parent().unwrap_or(&self.path);
         make_directories(&self.path, directory).map_err(fault)?;
         let mut unfinished = tempfile::Builder::new()
-            .prefix(".unfinished-")
+            .prefix(UNFINISHED)
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(directory)
             .map_err(fault)?;
@@ -80,6 +85,21 @@ impl Directory {
             Err(source) => Err(fault("reading", &path, source)),
         }
     }
+}
+
+/// Takes away what a publisher left that was killed. Whoever holds the lock is the only one who writes.
+fn remove_unfinished(directory: &Path, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // Links are not followed: what is behind them is somebody else's.
+        let kind = entry.file_type()?;
+        if kind.is_file() && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        } else if kind.is_dir() && depth > 0 {
+            remove_unfinished(&entry.path(), depth - 1)?;
+        }
+    }
+    Ok(())
 }
 
 impl Storage for Directory {

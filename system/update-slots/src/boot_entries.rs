@@ -290,6 +290,10 @@ impl BootEntries {
             .map_err(io::Error::from)
             .map_err(fault("measuring", &self.directory))?;
         let begun = fs::metadata(self.unfinished(version)).map_or(0, |metadata| metadata.len());
+        if begun >= size {
+            // All of it is there: nothing is written any more.
+            return Ok(());
+        }
         let available = statistics.f_bavail.saturating_mul(statistics.f_frsize).saturating_add(begun);
         let needed = size.saturating_add(RESERVE);
         if available >= needed {
@@ -502,6 +506,11 @@ mod tests {
         assert!(matches!(error, BootEntriesError::NoRoom { .. }), "{error}");
         assert!(entries.check_room(version("1.1.0"), u64::MAX / 2).is_err());
         entries.check_room(version("1.1.0"), 1).unwrap();
+        let whole = entries.unfinished(version("1.1.0"));
+        // One with a hole: no disk of ours has room for it.
+        File::create(&whole).unwrap().set_len(1 << 43).unwrap();
+        entries.check_room(version("1.1.0"), 1 << 43).unwrap();
+        fs::remove_file(&whole).unwrap();
         assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi"]);
     }
 

@@ -105,7 +105,8 @@ pub fn uki_from_root(
     entries: &BootEntries,
     report: &mut Report<'_>,
 ) -> Result<(), WriteError> {
-    let patch = release.full.uki_from_root.as_ref();
+    // What was announced counts the smaller one.
+    let patch = release.full.uki_from_root.as_ref().filter(|patch| patch.file.size <= release.full.uki.size);
     let patch = patch.ok_or_else(|| WriteError::Unusable("there is no patch from the root image".to_owned()))?;
     let file = repository.artifact(release, &patch.file);
     let part = Part { file, start: 0, length: patch.file.size, header_length: 0, worker };

@@ -193,3 +193,20 @@ fn a_publisher_does_not_build_on_a_repository_that_was_set_back() {
     let refused = sample.open_on(Box::new(sample.storage()));
     assert!(matches!(refused, Err(RepositoryError::Refused(_))), "{refused:?}");
 }
+
+#[test]
+fn what_a_killed_publisher_left_is_cleared_by_the_next_one_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let chunks = directory.path().join("targets/releases/1.0.0/x86-64/chunks");
+    std::fs::create_dir_all(&chunks).unwrap();
+    let [left, kept, outside] = [".unfinished-a1b2c3", "0000.pack", ".unfinished-linked"].map(|name| chunks.join(name));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let theirs = elsewhere.path().join(".unfinished-theirs");
+    for path in [&left, &kept, &theirs] {
+        std::fs::write(path, b"bytes").unwrap();
+    }
+    std::os::unix::fs::symlink(elsewhere.path(), &outside).unwrap();
+    drop(Directory::open(directory.path()).unwrap());
+    assert!(!left.exists());
+    assert!(kept.exists() && theirs.exists());
+}
