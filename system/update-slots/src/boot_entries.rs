@@ -508,7 +508,7 @@ mod tests {
         entries.check_room(version("1.1.0"), 1).unwrap();
         let whole = entries.unfinished(version("1.1.0"));
         // One with a hole: no disk of ours has room for it.
-        File::create(&whole).unwrap().set_len(1 << 43).unwrap();
+        fs::File::create(&whole).unwrap().set_len(1 << 43).unwrap();
         entries.check_room(version("1.1.0"), 1 << 43).unwrap();
         fs::remove_file(&whole).unwrap();
         assert_eq!(names(esp.path()), ["piccolo_1.0.0.efi"]);
