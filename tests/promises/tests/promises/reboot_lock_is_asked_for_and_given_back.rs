@@ -31,6 +31,9 @@ fn a_device_waits_for_its_turn_restarts_and_gives_it_back() {
         "60-lock",
         &format!("strategy = \"reboot-lock\"\n[reboot_lock]\nurl = \"{url}\"\ngroup = \"{GROUP}\"\n"),
     );
+    wait_for_updates(&mut machine, "up to date", |updates| {
+        updates["state"] == "idle" && updates["last_check"].is_string() && updates["failure"].is_null()
+    });
     operator.publish(&new, 8);
     machine.succeed("piccolo device update check");
 
