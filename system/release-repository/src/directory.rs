@@ -14,7 +14,9 @@ use crate::storage::{Readable, Storage, StorageError, Tag, Watch, When};
 const PIECE: usize = 1 << 20;
 /// What files are called until they are whole.
 const UNFINISHED: &str = ".unfinished-";
-/// How deep directories of a repository lie in each other: `targets/releases/VERSION/ARCHITECTURE/chunks`, and some.
+/// Directories of a repository.
+const PARTS: [&str; 2] = ["metadata", "targets"];
+/// How deep directories of a repository lie in each other: `releases/VERSION/ARCHITECTURE/chunks`, and some.
 const DEPTH: usize = 8;
 
 /// A directory. Locked as long as this lives: two publishers at once would not know of each other.
@@ -43,7 +45,13 @@ impl Directory {
                 fault("locking", path, error)
             }
         })?;
-        remove_unfinished(path, DEPTH).map_err(|source| fault("clearing", path, source))?;
+        // Nothing else of the directory is ours: a medium has a lost+found that only root may read.
+        for part in PARTS.map(|part| path.join(part)) {
+            match remove_unfinished(&part, DEPTH) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault("clearing", &part, error)),
+                _ => {}
+            }
+        }
         Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }
 

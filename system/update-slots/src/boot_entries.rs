@@ -1,7 +1,7 @@
 //! The UKIs on the ESP.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use disk_layout::boot_entry::{BootEntry, BootEntryError};
@@ -10,6 +10,7 @@ use release_metadata::version::Version;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::uki_writer::UkiWriter;
 use crate::{DeviceError, fault};
 
 /// Files looked at in the directory of UKIs.
@@ -221,7 +222,7 @@ impl BootEntries {
         self.check_room(version, size)?;
         let file =
             File::options().read(true).write(true).create_new(true).open(&path).map_err(fault("making", &path))?;
-        Ok(UkiWriter { file, path, hash: Sha256::new() })
+        Ok(UkiWriter::over(file, path))
     }
 
     /// Reads the unfinished UKI of a release back and compares it.
@@ -319,48 +320,6 @@ impl BootEntries {
         let directory = File::open(&self.directory).map_err(fault("opening", &self.directory))?;
         rustix::fs::syncfs(&directory).map_err(io::Error::from).map_err(fault("flushing", &self.directory))?;
         Ok(directory.sync_all().map_err(fault("flushing", &self.directory))?)
-    }
-}
-
-/// A UKI that is being written.
-#[derive(Debug)]
-pub struct UkiWriter {
-    file: File,
-    path: PathBuf,
-    hash: Sha256,
-}
-
-impl Write for UkiWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-}
-
-impl UkiWriter {
-    /// Reads back what was written: patches copy from it.
-    ///
-    /// # Errors
-    /// When the disk cannot be read, or the range is not written yet.
-    pub fn read_back(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, bytes, offset)
-    }
-
-    /// Brings it to the disk. It still has no name that anything starts.
-    ///
-    /// # Errors
-    /// When the bytes are not those of the release, or the disk does not take them.
-    pub fn finish(self, expected: Sha256Digest) -> Result<(), BootEntriesError> {
-        let found = Sha256Digest(self.hash.finalize().into());
-        if found != expected {
-            return Err(BootEntriesError::OtherImage { path: self.path, expected, found });
-        }
-        Ok(self.file.sync_all().map_err(fault("flushing", &self.path))?)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod devices;
 pub mod image;
 pub mod seal;
 pub mod table;
+pub mod uki_writer;
 
 use std::io;
 use std::path::PathBuf;

@@ -29,7 +29,7 @@ pub fn verify(worker: &Worker, operation: u64, offer: &Offer) -> Result<(), Prob
     let mut told = 0;
     let mut progress = |done: u64, total: u64| {
         // A hundred steps are enough for people.
-        if done - told >= total / 100 {
+        if done.saturating_sub(told) >= total / 100 {
             told = done;
             worker.progress(operation, Progress { image: done, ..Progress::default() });
         }

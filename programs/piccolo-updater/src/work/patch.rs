@@ -13,8 +13,9 @@ use release_source::artifact::ArtifactFile;
 use release_source::repository::TrustedRepository;
 use tracing::info;
 use update_engine::record::Progress;
-use update_slots::boot_entries::{BootEntries, UkiWriter};
+use update_slots::boot_entries::BootEntries;
 use update_slots::image::ImageWriter;
+use update_slots::uki_writer::UkiWriter;
 use update_store::resume::ResumeFile;
 
 use super::Worker;

@@ -206,7 +206,9 @@ fn what_a_killed_publisher_left_is_cleared_by_the_next_one_and_nothing_else() {
         std::fs::write(path, b"bytes").unwrap();
     }
     std::os::unix::fs::symlink(elsewhere.path(), &outside).unwrap();
+    let beside = directory.path().join(".unfinished-work-of-somebody-else");
+    std::fs::write(&beside, b"bytes").unwrap();
     drop(Directory::open(directory.path()).unwrap());
     assert!(!left.exists());
-    assert!(kept.exists() && theirs.exists());
+    assert!(kept.exists() && theirs.exists() && beside.exists());
 }
